@@ -1,0 +1,228 @@
+// Package store is the log of FHIR resources and its indexes: the port, and what each method promises.
+//
+// The log is the truth. It is an ordered sequence of commits 1, 2, 3, ...; each commit holds the changes that stand or fall
+// together, its time and author, the SHA-256 of every body in it and the SHA-256 of the commit before it. Current state,
+// history and search index are derived from it, applied before a write is acknowledged, and can be rebuilt (Reindex) and
+// checked (Verify). Bodies are the bytes that were received with id and meta set textually; they never pass through a model.
+//
+// Backends live below this folder (sqlite); storetest is the meaning of the port, run on each of them. The store enforces
+// preconditions and nothing else: who may do what is the caller's business, helped by Within (see Visible).
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"khamxa/fhir/search"
+	"khamxa/internal/fault"
+)
+
+// Seq is a place in the log: 1 is the first commit, 0 is before it.
+type Seq int64
+
+// Method says what a change does to its resource.
+type Method string
+
+// The methods. Put creates the resource or replaces it; the first Put of an id is version 1.
+const (
+	Put    Method = "PUT"
+	Delete Method = "DELETE"
+)
+
+// Change is one resource's new state. Body is the resource as JSON, already parsed and valid (fhir.Parse); its id must be
+// ID. The store sets meta.versionId and meta.lastUpdated. A Delete has no Body.
+type Change struct {
+	Method   Method
+	Type, ID string
+	Body     []byte
+
+	// IfMatch, when set, is the version id that must be current ("3"); Conflict when another one is, or none.
+	// IfAbsent demands that the id was never used or is deleted; Conflict when it is in use.
+	IfMatch  string
+	IfAbsent bool
+}
+
+// Absence is a precondition of a commit: no current resource matches the query at that point of the log. When one matches,
+// the commit is not written and the error is a *Matched that names it (conditional create, FHIR R4 http.html#ccreate).
+type Absence struct{ Query *search.Query }
+
+// Matched is the error of a commit whose Absence number Index does not hold: Version is the first resource that matched, and
+// Many says that there are more. It wraps a *fault.Error with the code Precondition.
+type Matched struct {
+	Index   int
+	Version Version
+	Many    bool
+	Fault   *fault.Error
+}
+
+// Error is the fault's text for the log.
+func (m *Matched) Error() string { return m.Fault.Error() }
+
+// Unwrap gives the fault to errors.As and fault.CodeOf.
+func (m *Matched) Unwrap() error { return m.Fault }
+
+// Limits of a Transaction; TooLarge past them.
+const (
+	MaxBody    = 8 << 20  // bytes of one body
+	MaxBytes   = 64 << 20 // bytes of all bodies of a transaction
+	MaxChanges = 10_000   // changes of a transaction
+	MaxExists  = 10_000   // references in Exists
+	MaxAbsent  = 100      // queries in Absent
+)
+
+// Limits of reading.
+const (
+	MaxIncluded = 1_000  // resources that _include and _revinclude add to one page; Page.Truncated tells when there were more
+	MaxSorted   = 20_000 // candidates of a search whose order no index gives; TooCostly past it
+	MaxHistory  = 1_000  // versions in one answer of History
+	MaxEntries  = 10_000 // commits in one answer of Entries
+)
+
+// Transaction is what one Commit writes, all or nothing, in the order given. A resource may appear once. Deleting what is
+// already deleted writes nothing for that change (its Written names the deleted version); deleting an id that was never used
+// is NotFound. A transaction that leaves nothing to write makes no commit: its Receipt has the head it was checked at.
+type Transaction struct {
+	Author  string // who is responsible, as a reference ("Practitioner/...", "Device/client-...") or "system"
+	Changes []Change
+	Absent  []Absence
+	Exists  []string // references ("Patient/1") that must be current resources, or be put by this very transaction; else Precondition
+}
+
+// Written is one change as it was kept.
+type Written struct {
+	Type, ID  string
+	VersionID string
+	Created   bool // no current version existed before
+	Body      []byte
+}
+
+// Receipt acknowledges a commit: it is durable, applied and visible to every read that starts now.
+type Receipt struct {
+	Seq     Seq
+	Time    time.Time // UTC, millisecond precision, never before the previous commit's
+	Changes []Written // in the order of Transaction.Changes
+}
+
+// Version is one version of a resource. Deleted versions have no Body. Holder is the reference of the organisation that now
+// holds the patient whose compartment the resource is in ("Organization/..."), "" when it is in none or nobody holds the
+// patient. A resource of several patients has the references of all their holders, sorted, with a space between them. A
+// deleted patient keeps the last holder, so that what is left of the record does not become visible to all.
+type Version struct {
+	Type, ID  string
+	VersionID string
+	Seq       Seq
+	Updated   time.Time
+	Deleted   bool
+	Body      []byte
+	Holder    string
+}
+
+// Visible reports whether a resource held by holder may be seen by somebody confined to within. A nil within is no
+// confinement; resources of no patient (holder "") are visible to all; a resource of several patients is visible if any of
+// their holders is within. It is the one rule behind reads, searches and includes.
+func Visible(within []string, holder string) bool {
+	if within == nil || holder == "" {
+		return true
+	}
+	for h := range strings.FieldsSeq(holder) {
+		if slices.Contains(within, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// SearchRequest asks for one page. The zero At means now; a page link carries the first page's At and the Cursor.
+type SearchRequest struct {
+	Query  *search.Query
+	Within []string // confine to these holders, nil for no confinement; see Visible
+	At     Seq
+	Cursor string // opaque, from Page.Next
+}
+
+// Page is one page of matches at one position of the log, with the resources that _include and _revinclude add. Next is ""
+// on the last page. Total is set when Query.Total asks for it, else -1; it is counted on the first page and repeated on the
+// others. A resource that was changed after At is left out of later pages, never shown in a state that is newer than At. A
+// page of a search that finds little among much may hold fewer matches than Query.Count, even none, and still have a Next.
+type Page struct {
+	At        Seq
+	Matches   []Version
+	Included  []Version
+	Truncated bool // more than MaxIncluded resources were to be included
+	Next      string
+	Total     int
+}
+
+// HistoryRequest asks for the versions of one resource, newest first. Before continues below that version number (0: from the top).
+type HistoryRequest struct {
+	Type, ID string
+	Count    int
+	Before   int
+}
+
+// Store is the FHIR face of the log. All methods are safe for concurrent use, honour ctx (work in the backend is
+// cancelled) and return *fault.Error: NotFound, Gone (deleted), Conflict or Precondition (nothing was written), TooLarge,
+// TooCostly, Timeout, Unavailable, Unknown (the outcome of a write could not be learned).
+type Store interface {
+	// Commit writes the transaction if every precondition holds at that point of the log.
+	Commit(ctx context.Context, tx Transaction) (Receipt, error)
+	// Read gives the current version. Gone if it is deleted, NotFound if the id was never used.
+	Read(ctx context.Context, typ, id string) (Version, error)
+	// ReadVersion gives one version, deleted ones included.
+	ReadVersion(ctx context.Context, typ, id, versionID string) (Version, error)
+	// History lists versions, newest first; NotFound if the id was never used.
+	History(ctx context.Context, q HistoryRequest) ([]Version, error)
+	// Search gives one page.
+	Search(ctx context.Context, q SearchRequest) (Page, error)
+}
+
+// Entry is one commit as a reader of the log sees it.
+type Entry struct {
+	Seq     Seq
+	Time    time.Time
+	Author  string
+	Changes []EntryChange
+	Hash    [32]byte // of this commit, over everything in it and Previous
+	Prev    [32]byte
+}
+
+// EntryChange is one change of a commit. Body is nil for a delete, and for a body that was erased by law.
+type EntryChange struct {
+	Method    Method
+	Type, ID  string
+	VersionID string
+	BodyHash  [32]byte
+	Body      []byte
+}
+
+// Log is the log's face for readers that keep their own position (cohort counters, subscriptions, audit).
+type Log interface {
+	// Head is the last commit that is applied.
+	Head(ctx context.Context) (Seq, error)
+	// Entries returns up to limit commits after the given position, in order.
+	Entries(ctx context.Context, after Seq, limit int) ([]Entry, error)
+	// Await returns when the head is past the given position, or with ctx's error.
+	Await(ctx context.Context, after Seq) error
+}
+
+// Finding is one thing that Verify found wrong.
+type Finding struct {
+	Seq      Seq    // the commit it was found at, 0 if none
+	Resource string // "Type/id/_history/version", "" if none
+	Problem  string // a sentence for the operator
+}
+
+// Keeper is what an operator does with a store.
+type Keeper interface {
+	// Verify checks the chain, every body's hash, and that current state and index equal what the log gives. progress may
+	// be nil; it is called with the commits done and the total.
+	Verify(ctx context.Context, progress func(done, total int64)) ([]Finding, error)
+	// Reindex rebuilds current state and index from the log.
+	Reindex(ctx context.Context, progress func(done, total int64)) error
+	// Backup writes a consistent copy to a new file while the store serves.
+	Backup(ctx context.Context, file string) error
+	// Close ends the store; waiting writes are finished first.
+	Close() error
+}
