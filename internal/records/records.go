@@ -14,7 +14,7 @@ import (
 // MaxValue is the largest value in bytes that a Put accepts.
 const MaxValue = 4 << 20
 
-// Record is one stored value. Key is slash-separated ("session/9f2c..."); it is at most 512 bytes of UTF-8.
+// Record is one stored value. Key is slash-separated ("session/9f2c..."); it is 1 to MaxKey bytes of UTF-8.
 // Version is 0 for a record that is not there. Each Put gives a larger one, which is never used for the key again, not even
 // after a deletion or an expiry: whoever holds an old version (of a lease, say) can never overwrite what came later. A zero
 // Expires means never; it is kept to the millisecond.
@@ -39,7 +39,7 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 
 	// List returns the live records whose keys start with prefix, in key order, after the given key ("" from the start),
-	// at most limit (0: 1,000). It is read at one moment.
+	// at most limit (0 or more than MaxList: MaxList). It is read at one moment.
 	List(ctx context.Context, prefix, after string, limit int) ([]Record, error)
 }
 
