@@ -1,0 +1,99 @@
+package fhir
+
+import "khamxa/internal/fault"
+
+// FaultSystem is the code system of fault.Code in OperationOutcome.issue.details.coding: the stable word for programs.
+const FaultSystem = "urn:khamxa:fault"
+
+// issueCode is the R4 IssueType (valueset-issue-type.html) of each fault code. It is the one table for FHIR.
+func issueCode(code fault.Code) string {
+	switch code {
+	case fault.Invalid:
+		return "invalid"
+	case fault.Unauthenticated:
+		return "login"
+	case fault.Forbidden:
+		return "forbidden"
+	case fault.NotFound:
+		return "not-found"
+	case fault.Gone:
+		return "deleted"
+	case fault.Conflict, fault.Precondition:
+		return "conflict"
+	case fault.State:
+		return "business-rule"
+	case fault.TooLarge:
+		return "too-long"
+	case fault.TooMany:
+		return "throttled"
+	case fault.TooCostly:
+		return "too-costly"
+	case fault.Unsupported:
+		return "not-supported"
+	case fault.Unavailable:
+		return "transient"
+	case fault.Timeout:
+		return "timeout"
+	case fault.Unknown:
+		return "incomplete"
+	case fault.Internal:
+		return "exception"
+	}
+	return "exception"
+}
+
+// Issue is one issue of an OperationOutcome. Severity and Code are R4 codes; Expression is a FHIRPath-like place or the
+// name of a search parameter, "" for none.
+type Issue struct {
+	Severity   string // fatal, error, warning, information
+	Code       string
+	Fault      fault.Code // "" when the issue is no failure
+	Text       string     // a sentence that is safe to show
+	Expression string
+}
+
+// Outcome is the OperationOutcome for a failure. An error that is no *fault.Error tells nothing of its cause. Errors joined
+// by errors.Join give an issue each.
+func Outcome(err error) []byte {
+	return OutcomeOf(issues(err)...)
+}
+
+// OutcomeOf is the OperationOutcome with these issues, or with one that says all is well if there are none.
+func OutcomeOf(list ...Issue) []byte {
+	if len(list) == 0 {
+		list = []Issue{{Severity: "information", Code: "informational", Text: "All is well."}}
+	}
+	var nodes []*Builder
+	for _, i := range list {
+		details := Build()
+		if i.Fault != "" {
+			details.List("coding", Coding(FaultSystem, string(i.Fault), ""))
+		}
+		details.String("text", i.Text)
+		node := Build().String("severity", i.Severity).String("code", i.Code).Object("details", details)
+		if i.Expression != "" {
+			node.Strings("expression", i.Expression)
+		}
+		nodes = append(nodes, node)
+	}
+	return BuildResource("OperationOutcome", "").List("issue", nodes...).Bytes()
+}
+
+func issues(err error) []Issue {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is a list
+		var list []Issue
+		for _, e := range joined.Unwrap() {
+			list = append(list, issues(e)...)
+		}
+		return list
+	}
+	code := fault.CodeOf(err)
+	issue := Issue{
+		Severity: "error", Code: issueCode(code), Fault: code,
+		Text: fault.MessageOf(err), Expression: fault.PathOf(err),
+	}
+	if code == fault.Internal {
+		issue.Severity = "fatal"
+	}
+	return []Issue{issue}
+}

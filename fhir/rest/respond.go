@@ -1,0 +1,112 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"khamxa/fhir"
+	"khamxa/internal/fault"
+)
+
+// statusOf is the one table from fault codes to HTTP status. The issue type of each code is in fhir.Outcome.
+// https://hl7.org/fhir/R4/http.html#Status-Codes
+func statusOf(code fault.Code) int {
+	switch code {
+	case fault.Invalid, fault.TooCostly, fault.Unsupported:
+		return http.StatusBadRequest
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict, fault.State:
+		return http.StatusConflict
+	case fault.Gone:
+		return http.StatusGone
+	case fault.Precondition:
+		return http.StatusPreconditionFailed
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.TooMany:
+		return http.StatusTooManyRequests
+	case fault.Unavailable, fault.Timeout:
+		return http.StatusServiceUnavailable
+	default: // Unknown, Internal
+		return http.StatusInternalServerError
+	}
+}
+
+// refuse answers with an OperationOutcome. A status of 0 stands for the one in the table. What is a fault of ours goes to
+// the log here, once, with its cause.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
+	code := fault.CodeOf(err)
+	if status == 0 {
+		status = statusOf(code)
+	}
+	h := w.Header()
+	switch code {
+	case fault.Unauthenticated:
+		challenge := `Bearer realm="khamxa"`
+		if r.Header.Get("Authorization") != "" {
+			challenge += `, error="invalid_token"`
+		}
+		h.Set("WWW-Authenticate", challenge)
+	case fault.TooMany, fault.Unavailable, fault.Timeout:
+		h.Set("Retry-After", "5")
+	}
+	if status >= http.StatusInternalServerError {
+		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "status", status, "code", string(code), "error", err)
+	}
+	s.write(w, r, status, fhir.Outcome(outward(err)))
+}
+
+// outward is the error as a client may see it: always one of ours, so that no foreign text gets out.
+func outward(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.Wrap(err, fault.Internal, "rest.refuse", fault.MessageOf(err))
+}
+
+// respond writes an answer with the headers of its version. https://hl7.org/fhir/R4/http.html#versioning
+func (s *server) respond(w http.ResponseWriter, r *http.Request, c *call, a answer) {
+	h := w.Header()
+	if v := a.version; v != nil {
+		h.Set("ETag", etag(v.VersionID))
+		h.Set("Last-Modified", modified(v.Updated))
+		if a.located {
+			h.Set("Location", c.base+"/"+versionPath(v.Type, v.ID, v.VersionID))
+		}
+	}
+	body := a.body
+	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
+		body = nil
+	} else if c.values.Get("_pretty") == "true" {
+		var indented bytes.Buffer
+		if json.Indent(&indented, body, "", "  ") == nil {
+			body = indented.Bytes()
+		}
+	}
+	s.write(w, r, a.status, body)
+}
+
+func (s *server) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	if len(body) > 0 {
+		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead || len(body) == 0 {
+		return
+	}
+	if _, err := w.Write(body); err != nil {
+		s.Log.DebugContext(r.Context(), "client went away", "error", err)
+	}
+}
+
+func versionPath(typ, id, version string) string { return typ + "/" + id + "/_history/" + version }
