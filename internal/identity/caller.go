@@ -1,0 +1,154 @@
+package identity
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+type callerKind int
+
+const (
+	nobody callerKind = iota
+	staffCaller
+	clientCaller
+)
+
+// Caller is who makes a request: a member of staff or an API client. The zero Caller is nobody and may do nothing.
+type Caller struct {
+	kind   callerKind
+	staff  Staff
+	client Client
+	scopes Scopes
+}
+
+// StaffCaller is the caller for an account, for programs that act for a person outside a request (demo, tests).
+func StaffCaller(s Staff) Caller { return Caller{kind: staffCaller, staff: s} }
+
+// Staff returns the account, and false for an API client or nobody.
+func (c Caller) Staff() (Staff, bool) { return c.staff, c.kind == staffCaller }
+
+// Client returns the API client, and false for staff or nobody.
+func (c Caller) Client() (Client, bool) { return c.client, c.kind == clientCaller }
+
+// Name is what to call the caller in a page or an audit event.
+func (c Caller) Name() string {
+	if c.kind == clientCaller {
+		return c.client.Name
+	}
+	return c.staff.Name
+}
+
+// Has reports whether the caller is staff with the role, anywhere.
+func (c Caller) Has(role Role) bool { return c.kind == staffCaller && c.staff.Has(role) }
+
+// Roles lists the caller's roles, in the order of the account; nil for a client.
+func (c Caller) Roles() []Role {
+	if c.kind != staffCaller {
+		return nil
+	}
+	var roles []Role
+	for _, g := range c.staff.Roles {
+		if !slices.Contains(roles, g.Role) {
+			roles = append(roles, g.Role)
+		}
+	}
+	return roles
+}
+
+// Reference is the caller as a FHIR reference: "Practitioner/{id}", "Device/client-{id}", or "" for nobody.
+func (c Caller) Reference() string {
+	switch c.kind {
+	case staffCaller:
+		return "Practitioner/" + c.staff.ID
+	case clientCaller:
+		return "Device/" + c.client.ID
+	}
+	return ""
+}
+
+// Communes returns the codes of the communes where the caller holds one of the roles (no roles given: any role but
+// administrator, who sees no records). All is true when one of them is for the whole province.
+func (c Caller) Communes(roles ...Role) (codes []string, all bool) {
+	grants := c.staff.Roles
+	if c.kind == clientCaller {
+		return slices.Clone(c.client.Communes), c.client.Communes == nil
+	}
+	if len(roles) == 0 {
+		roles = []Role{Doctor, Specialist, Manager}
+	}
+	for _, g := range grants {
+		if !slices.Contains(roles, g.Role) {
+			continue
+		}
+		if g.Communes == nil {
+			return nil, true
+		}
+		codes = append(codes, g.Communes...)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes), false
+}
+
+// noHolder is an organisation that cannot be: the holder list of a caller who may see no patient at all.
+const noHolder = "Organization/none"
+
+// Holders lists the organisations whose patients the caller may see, as the search index names them
+// ("Organization/tyt-14221": the health station of commune 14221). Nil means unrestricted. The list is never empty: a
+// caller who may see nobody gets the name of an organisation that does not exist.
+func (c Caller) Holders(roles ...Role) []string {
+	codes, all := c.Communes(roles...)
+	if all && c.kind != nobody {
+		return nil
+	}
+	if len(codes) == 0 {
+		return []string{noHolder}
+	}
+	holders := make([]string, len(codes))
+	for i, code := range codes {
+		holders[i] = "Organization/tyt-" + code
+	}
+	return holders
+}
+
+// Allows reports whether the caller may use the verb on the FHIR resource type. Clients: their scopes. Doctors and
+// specialists write and read records and do not delete them; managers read figures and the vocabulary behind them;
+// administrators read who works where.
+func (c Caller) Allows(resource string, verb Verb) bool {
+	if c.kind == clientCaller {
+		return c.scopes.Allows(resource, verb)
+	}
+	return slices.ContainsFunc(c.Roles(), func(role Role) bool { return rights(role).Allows(resource, verb) })
+}
+
+// rights is the table of what each role may do on /fhir.
+func rights(role Role) Scopes {
+	var types, verbs string
+	switch role {
+	case Doctor, Specialist:
+		return Scopes{{Resource: "*", Verbs: "crus"}}
+	case Manager:
+		types, verbs = "Measure MeasureReport PlanDefinition Library Organization Location ValueSet CodeSystem", "rs"
+	case Admin:
+		types, verbs = "Practitioner PractitionerRole Organization Location", "rs"
+	}
+	var s Scopes
+	for _, t := range strings.Fields(types) {
+		s = append(s, Scope{Resource: t, Verbs: verbs})
+	}
+	return s
+}
+
+// contextKey is the key under which With keeps the caller.
+type contextKey struct{}
+
+// With returns a context that carries the caller.
+func With(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, contextKey{}, c)
+}
+
+// From returns the caller of the request; false when nobody is known.
+func From(ctx context.Context) (Caller, bool) {
+	c, ok := ctx.Value(contextKey{}).(Caller)
+	return c, ok && c.kind != nobody
+}

@@ -1,0 +1,113 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"khamxa/internal/fault"
+)
+
+// TokenLife is how long a bearer token works (SMART Backend Services: "SHOULD NOT exceed 300 seconds" is for assertions;
+// access tokens are advised to live five minutes). Ten keep slow imports from asking at every turn; disabling a client does
+// not wait for it.
+const TokenLife = 10 * time.Minute
+
+// tokenIssuer and the audiences keep the two kinds of JWT apart, beside their different keys.
+const (
+	tokenIssuer    = "khamxa"
+	bearerAudience = "khamxa-fhir"
+	ticketAudience = "khamxa-signal"
+)
+
+// Token is an access token as /oauth/token answers it.
+type Token struct {
+	AccessToken string
+	Scope       string
+	ExpiresIn   time.Duration
+}
+
+// Sentences about tokens.
+const (
+	BadBearer      = "The access token is not valid or has expired. Ask /oauth/token for a new one."
+	NoScopeGranted = "None of the scopes asked for is granted to this client."
+)
+
+type bearerClaims struct {
+	jwt.RegisteredClaims
+	Scope string `json:"scope"`
+}
+
+// Token is the client credentials grant (RFC 6749 section 4.4): it checks the client and returns a bearer token for the
+// scopes that are both asked for and granted; an empty request asks for all that is granted. From is the address, for the
+// rate limit. Errors: fault.Unauthenticated, fault.TooMany, fault.Forbidden when no scope is left.
+func (s *Service) Token(ctx context.Context, id, secret, scope, from string) (Token, error) {
+	const op = "identity.Token"
+	try, ok := s.guard.begin("client "+id, from)
+	if !ok {
+		return Token{}, fault.New(fault.TooMany, op, TooManySignIns)
+	}
+	c, err := s.authenticate(ctx, id, secret)
+	if !fault.Is(err, fault.Unauthenticated) {
+		try.forgive()
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	granted, _ := ParseScopes(c.Scope)
+	if scope != "" {
+		asked, _ := ParseScopes(scope)
+		granted = asked.Narrow(granted)
+	}
+	if len(granted) == 0 {
+		return Token{}, fault.New(fault.Forbidden, op, NoScopeGranted)
+	}
+	now := s.clock()
+	claims := bearerClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: tokenIssuer, Subject: c.ID, Audience: jwt.ClaimStrings{bearerAudience},
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(TokenLife)), ID: newID("t"),
+		},
+		Scope: granted.String(),
+	}
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(s.bearer)
+	if err != nil {
+		return Token{}, fault.Wrap(err, fault.Internal, op, "The token could not be signed.")
+	}
+	return Token{AccessToken: signed, Scope: granted.String(), ExpiresIn: TokenLife}, nil
+}
+
+// VerifyBearer returns the client behind an access token, with the token's scopes narrowed to what the client is granted
+// now. Fault.Unauthenticated when the token is not one of ours, has expired, or its client is gone or disabled.
+func (s *Service) VerifyBearer(ctx context.Context, token string) (Caller, error) {
+	const op = "identity.VerifyBearer"
+	var claims bearerClaims
+	if err := parseJWT(token, &claims, s.bearer, bearerAudience, s.clock); err != nil {
+		return Caller{}, fault.Wrap(err, fault.Unauthenticated, op, BadBearer)
+	}
+	c, _, err := s.client(ctx, claims.Subject)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Caller{}, err
+	}
+	if err != nil || c.Disabled {
+		return Caller{}, fault.New(fault.Unauthenticated, op, BadBearer)
+	}
+	scopes, _ := ParseScopes(claims.Scope)
+	granted, _ := ParseScopes(c.Scope)
+	return Caller{kind: clientCaller, client: c.Client, scopes: scopes.Narrow(granted)}, nil
+}
+
+// maxJWT is the longest token that is looked at.
+const maxJWT = 4096
+
+// parseJWT verifies a token: HS256 and nothing else, our issuer, the audience, and an expiry that has not come.
+func parseJWT(token string, claims jwt.Claims, key []byte, audience string, clock func() time.Time) error {
+	if len(token) > maxJWT {
+		return jwt.ErrTokenMalformed
+	}
+	_, err := jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return key, nil },
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(tokenIssuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(clock), jwt.WithStrictDecoding())
+	return err
+}
