@@ -1,0 +1,138 @@
+package search
+
+import (
+	"slices"
+
+	"khamxa/fhir"
+)
+
+// Index is what a store keeps of a resource to find it.
+type Index struct {
+	Keys     []string // sorted, each once; TypeKey is among them, HolderKey is not
+	Patients []string // ids of the patients in whose compartments it is, the most direct first; a Patient is in its own
+}
+
+// Version counts the changes of what Extract gives. A store that was indexed by another version must be reindexed.
+const Version = 1
+
+// Extract computes the index of a resource. It never fails: what does not look as FHIR says is not indexed, and counts as
+// populated for :missing.
+func Extract(r *fhir.Resource) Index {
+	x := extractor{keys: make([]string, 1, 48)}
+	x.keys[0] = TypeKey(r.Type)
+	for _, p := range table[r.Type] {
+		if p.Kind.Served() {
+			x.param(p, r.Root)
+		}
+	}
+	patients := Patients(r)
+	for _, id := range patients {
+		x.keys = append(x.keys, CompartmentKey(id))
+	}
+	slices.Sort(x.keys)
+	return Index{Keys: slices.Compact(x.keys), Patients: patients}
+}
+
+// Patients are the ids of the patients in whose compartments the resource is (R4, CompartmentDefinition/patient), in the
+// order of the definition's parameters.
+func Patients(r *fhir.Resource) []string {
+	var ids []string
+	add := func(id string) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if r.Type == "Patient" && r.ID != "" {
+		add(r.ID)
+	}
+	for _, code := range patientCompartment[r.Type] {
+		p := Lookup(r.Type, code)
+		if p == nil {
+			continue
+		}
+		p.each(r.Root, func(v *fhir.Value, path *path) bool {
+			if t := targetOf(v, path); t.typ == "Patient" && t.id != "" {
+				add(t.id)
+			}
+			return true
+		})
+	}
+	return ids
+}
+
+// extractor collects keys.
+type extractor struct {
+	keys  []string
+	dates []interval
+}
+
+// param adds the keys of one parameter.
+func (x *extractor) param(p *Param, root *fhir.Value) {
+	start, populated := len(x.keys), false
+	x.dates = x.dates[:0]
+	p.each(root, func(v *fhir.Value, path *path) bool {
+		populated = true
+		x.node(p, v, path)
+		return len(x.keys)-start+len(x.dates) < maxKeys
+	})
+	forms := onlyValue
+	if len(x.dates) > 1 {
+		forms = someValues
+	}
+	for _, d := range x.dates {
+		x.keys = forms.keys(p.prefix, d, x.keys)
+	}
+	switch {
+	case len(x.keys)-start >= maxKeys:
+		x.keys = append(x.keys[:start], p.prefix+formOverflow)
+	case len(x.keys) == start && populated:
+		x.keys = append(x.keys, p.prefix+formPresence)
+	}
+}
+
+// node adds the keys of one node.
+func (x *extractor) node(p *Param, v *fhir.Value, path *path) {
+	switch p.Kind {
+	case Token:
+		eachToken(v, path, func(t token) bool {
+			x.keys = append(x.keys, p.prefix+formToken+tokenKey(t))
+			return true
+		})
+	case String:
+		eachText(v, path, func(text string, whole bool) bool {
+			x.text(p.prefix+formString, text, whole)
+			return true
+		})
+	case Date:
+		eachInterval(v, path, func(i interval) bool {
+			x.dates = append(x.dates, i)
+			return true
+		})
+	case Reference:
+		x.reference(p, v, path)
+	}
+}
+
+func (x *extractor) text(prefix, text string, whole bool) {
+	folded := Fold(text)
+	if folded == "" {
+		return
+	}
+	if !whole {
+		x.keys = append(x.keys, prefix+cut(folded, maxText))
+		return
+	}
+	words(folded, func(rest string) bool {
+		x.keys = append(x.keys, prefix+cut(rest, maxText))
+		return true
+	})
+}
+
+func (x *extractor) reference(p *Param, v *fhir.Value, path *path) {
+	if t := targetOf(v, path); t.searchable() {
+		x.keys = append(x.keys, p.prefix+formReference+targetKey(t))
+	}
+	if i, ok := identifierOf(v, path); ok {
+		x.keys = append(x.keys, p.prefix+formIdentifier+tokenKey(i))
+	}
+}

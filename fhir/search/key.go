@@ -1,0 +1,86 @@
+package search
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The key space. A key is "Type|code|form|value", readable UTF-8 whose byte order is the order of the values. Forms:
+//
+//	t  token      code U+0001 system
+//	i  token      the same of a reference's logical identifier
+//	r  reference  id U+0001 Type, or an absolute URL U+0001
+//	s  string     folded text
+//	d  date       lo hi, of a value no longer than a day, when it is the resource's only value of the parameter
+//	l  date       lo hi, of a longer one;  h  the same as hi lo
+//	e, m, n       as d, l, h, when the resource has several values of the parameter
+//	p  presence   populated with nothing that can be searched
+//	o  overflow   more keys than are kept
+//
+// Every component is cut to a fixed number of bytes, in keys and in ranges alike, so that ranges stay complete.
+const (
+	formToken      = "t|"
+	formIdentifier = "i|"
+	formReference  = "r|"
+	formString     = "s|"
+	formPresence   = "p|"
+	formOverflow   = "o|"
+
+	separator = "\x01" // fhir.Parse accepts no string that holds it
+	above     = "\x02" // just above everything that goes on with the separator
+
+	maxText  = 200  // bytes of a folded string in a key
+	maxToken = 200  // bytes of a code, a system or a URL in a key
+	maxKeys  = 4096 // keys of one parameter of one resource
+)
+
+// TypeKey is the key that every resource of the type has, so that a search without clauses can be driven.
+func TypeKey(resourceType string) string { return resourceType + "|" }
+
+// HolderKey is the key of the organisation that holds the patient whose compartment the resource is in. Extract does not
+// know it; the store adds it. holder is a reference ("Organization/tyt-14221").
+func HolderKey(holder string) string { return "holder|" + holder }
+
+// CompartmentKey is the key of every resource in a patient's compartment, the Patient itself included.
+func CompartmentKey(patientID string) string { return "compartment|Patient/" + patientID }
+
+// UpdatedKey is the _lastUpdated key of a resource of the type that was written at that time (millisecond precision).
+func UpdatedKey(resourceType string, t time.Time) string {
+	ms := t.UnixMilli()
+	return resourceType + "|_lastUpdated|" + onlyValue.short + encodeMS(ms) + encodeMS(ms+1)
+}
+
+// ExactRange is the range that holds one key and nothing else.
+func ExactRange(key string) Range { return Range{key, key + "\x00"} }
+
+// PrefixRange is the range of all keys that begin with prefix. Both bounds are valid UTF-8 if prefix is.
+func PrefixRange(prefix string) Range { return Range{prefix, successor(prefix)} }
+
+// successor is the least string above all strings that begin with s: s with its last character made one greater. A
+// character that cannot grow is dropped and the one before it grows. "" has none and gives a string above every key.
+func successor(s string) string {
+	for s != "" {
+		r, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+		switch {
+		case r == utf8.MaxRune:
+			continue
+		case r == 0xD7FF: // the surrogates are no characters
+			r = 0xDFFF
+		}
+		return s + string(r+1)
+	}
+	return strings.Repeat(string(utf8.MaxRune), 4)
+}
+
+// cut shortens s to at most n bytes, at a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,194 @@
+package search
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"khamxa/fhir"
+	"khamxa/internal/fault"
+)
+
+// maxTerms is the most values that one query may hold, all clauses together.
+const maxTerms = 1000
+
+// Parse reads the parameters of a search of one resource type (R4, search.html). It is strict: a parameter, modifier or
+// prefix that it does not know is an error, because a typing mistake that is ignored returns everybody.
+//
+// Errors are *fault.Error: Invalid for what is wrong, Unsupported for what R4 has and is not served yet, TooCostly for too
+// many values. Path is the parameter's name and the sentence says what is possible.
+func Parse(resourceType string, values url.Values) (*Query, error) {
+	if !fhir.IsType(resourceType) {
+		return nil, invalid("_type", "%q is not a resource type of FHIR R4.", resourceType)
+	}
+	q := &Query{Type: resourceType, Count: DefaultCount, Total: TotalNone, Values: url.Values{}}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := q.parameter(name, values[name]); err != nil {
+			return nil, err
+		}
+	}
+	terms := 0
+	for i := range q.Clauses {
+		terms += len(q.Clauses[i].terms)
+	}
+	if terms > maxTerms {
+		return nil, fault.Newf(fault.TooCostly, "search.Parse", "A search may hold at most %d values; this one has %d.", maxTerms, terms)
+	}
+	narrow(q.Clauses)
+	return q, nil
+}
+
+// parameter reads all values of one name.
+func (q *Query) parameter(name string, values []string) error {
+	for _, value := range values {
+		if strings.ContainsFunc(value, unicode.IsControl) || !utf8.ValidString(value) {
+			return invalid(name, "The value of %s holds control characters or is not UTF-8.", name)
+		}
+	}
+	if read := control(name); read != nil {
+		return read(q, name, values)
+	}
+	for _, value := range values {
+		c, err := q.clause(name, value)
+		if err != nil {
+			return err
+		}
+		q.Clauses = append(q.Clauses, c)
+		q.Values.Add(name, value)
+	}
+	return nil
+}
+
+// clause reads one name[:modifier]=value[,value].
+func (q *Query) clause(name, value string) (Clause, error) {
+	code, modifier, _ := strings.Cut(name, ":")
+	if code == "_has" || strings.Contains(name, ".") {
+		return Clause{}, unsupported(name, "Chained search and _has are not served yet.")
+	}
+	p := Lookup(q.Type, code)
+	if p == nil {
+		return Clause{}, invalid(name, "%s has no search parameter %s. It has: %s.", q.Type, strconv.Quote(code), served(q.Type))
+	}
+	if !p.Kind.Served() {
+		return Clause{}, unsupported(name, "The parameter %s is of type %s, which is not served yet.", code, p.Kind)
+	}
+	c := Clause{Param: p}
+	targetType, err := c.modifier(name, modifier)
+	if err != nil {
+		return Clause{}, err
+	}
+	if value == "" {
+		return Clause{}, invalid(name, "The parameter %s has no value.", name)
+	}
+	for _, text := range split(value, ',') {
+		t, err := c.term(name, text)
+		if err == nil && targetType != "" {
+			err = t.confine(name, targetType)
+		}
+		if err != nil {
+			return Clause{}, err
+		}
+		c.terms = append(c.terms, t)
+	}
+	if c.Modifier == MissingModifier && len(c.terms) > 1 {
+		return Clause{}, invalid(name, ":missing takes one value, true or false.")
+	}
+	return c, nil
+}
+
+// modifiers are those that each kind takes.
+var modifiers = map[Kind][]Modifier{
+	Token:     {MissingModifier, NotModifier},
+	String:    {MissingModifier, ExactModifier, ContainsModifier},
+	Date:      {MissingModifier},
+	Reference: {MissingModifier, IdentifierModifier, TypeModifier},
+}
+
+// modifier sets the clause's modifier and gives the resource type that [type] names.
+func (c *Clause) modifier(name, text string) (targetType string, err error) {
+	if !strings.Contains(name, ":") {
+		return "", nil
+	}
+	m := Modifier(text)
+	if c.Param.Kind == Reference && fhir.IsType(text) {
+		if !c.Param.AllowsTarget(text) {
+			return "", invalid(name, "%s cannot point to %s. It points to: %s.", c.Param.Code, text, strings.Join(c.Param.Targets, ", "))
+		}
+		c.Modifier = TypeModifier
+		return text, nil
+	}
+	if !slices.Contains(modifiers[c.Param.Kind], m) || m == TypeModifier {
+		return "", invalid(name, "The parameter %s does not take the modifier %s. It takes: %s.",
+			c.Param.Code, strconv.Quote(":"+text), joinModifiers(modifiers[c.Param.Kind]))
+	}
+	c.Modifier = m
+	return "", nil
+}
+
+func joinModifiers(list []Modifier) string {
+	var b strings.Builder
+	for i, m := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(":" + string(m))
+	}
+	return b.String()
+}
+
+// served lists the names that a search of the type may use.
+func served(resourceType string) string {
+	var names []string
+	for _, p := range Params(resourceType) {
+		if p.Kind.Served() {
+			names = append(names, p.Code)
+		}
+	}
+	return strings.Join(append(names, controlNames...), ", ")
+}
+
+// split cuts at the separators that no backslash escapes; the backslashes stay.
+func split(s string, separator byte) []string {
+	var parts []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case separator:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
+}
+
+// unescape takes away the backslashes of \, \| \$ and \\ (R4, search.html#escaping). Any other backslash is an error.
+func unescape(name, s string) (string, error) {
+	if !strings.Contains(s, `\`) {
+		return s, nil
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' {
+			i++
+			if i == len(s) || !strings.ContainsRune(`,|$\`, rune(s[i])) {
+				return "", invalid(name, `A backslash in the value of %s must be followed by a comma, '|', '$' or another backslash.`, name)
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b), nil
+}
+
+func invalid(name, format string, args ...any) error {
+	return fault.Newf(fault.Invalid, "search.Parse", format, args...).At(name)
+}
+
+func unsupported(name, format string, args ...any) error {
+	return fault.Newf(fault.Unsupported, "search.Parse", format, args...).At(name)
+}

@@ -1,0 +1,79 @@
+// Package search is FHIR R4 search without a database: the table of search parameters, the extraction of index keys from a
+// resource, the grammar of queries, and the exact test whether a resource matches one.
+//
+// A store keeps the keys that Extract gives for each current resource. To answer a query it picks one clause to drive, reads
+// the key ranges of Clause.Ranges, and checks every candidate with Query.Match. The ranges of a clause are a superset of what
+// matches: a missing key form may cost speed, never correctness.
+//
+// It is pure: no database, no network, no clock. Stores, the FHIR face, the registry and consult may call it. The table is
+// generated from the official definitions (see gen); parameters of the kinds number, quantity, uri, composite and special
+// are in it and are refused by Parse until they are served.
+package search
+
+import (
+	"slices"
+	"sort"
+
+	"khamxa/fhir"
+)
+
+// Kind is the type of a search parameter (R4, search.html#ptypes).
+type Kind uint8
+
+// The kinds. The first four are served.
+const (
+	Token Kind = iota + 1
+	Reference
+	String
+	Date
+	Number
+	Quantity
+	URI
+	Composite
+	Special
+)
+
+var kindNames = [...]string{"", "token", "reference", "string", "date", "number", "quantity", "uri", "composite", "special"}
+
+// String is the R4 code of the kind.
+func (k Kind) String() string { return kindNames[k] }
+
+// Served reports whether Parse accepts parameters of the kind.
+func (k Kind) Served() bool { return k >= Token && k <= Date }
+
+// Param is one search parameter of one resource type.
+type Param struct {
+	Type    string   // the resource type it searches
+	Code    string   // its name in a query
+	Kind    Kind     //
+	URL     string   // the canonical URL of its definition
+	Targets []string // resource types that a reference may point to, sorted; nil for any and for other kinds
+
+	prefix string // of its keys: "Type|code|"
+	paths  []path
+}
+
+// Params are the parameters of a resource type, sorted by code, those for all types (_id, _lastUpdated, ...) included. The
+// slice must not be changed. A name that is no resource type has none.
+func Params(resourceType string) []*Param { return table[resourceType] }
+
+// Types are the resource types that can be searched, sorted: all of R4.
+func Types() []string { return fhir.Types() }
+
+// Lookup is the parameter with that code, nil if the type has none.
+func Lookup(resourceType, code string) *Param {
+	list := table[resourceType]
+	i := sort.Search(len(list), func(i int) bool { return list[i].Code >= code })
+	if i < len(list) && list[i].Code == code {
+		return list[i]
+	}
+	return nil
+}
+
+// AllowsTarget reports whether a reference parameter may point to the type.
+func (p *Param) AllowsTarget(resourceType string) bool {
+	if p.Targets == nil {
+		return fhir.IsType(resourceType)
+	}
+	return slices.Contains(p.Targets, resourceType)
+}

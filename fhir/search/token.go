@@ -1,0 +1,101 @@
+package search
+
+import (
+	"strings"
+
+	"khamxa/fhir"
+)
+
+// token is one value of a token parameter.
+type token struct {
+	system, code string
+	implied      bool // the system is not written but follows from the element (type code)
+	folded       bool // case does not count: strings, contact points (R4, search.html#token)
+}
+
+// eachToken calls f for the tokens of a node, until f answers false; it reports whether f never did.
+func eachToken(v *fhir.Value, p *path, f func(token) bool) bool {
+	switch p.leaf {
+	case "CodeableConcept":
+		for c := v.Get("coding").First(); c != nil; c = c.Next() {
+			if !pair(c, "code", f) {
+				return false
+			}
+		}
+		return true
+	case "Coding":
+		return pair(v, "code", f)
+	case "Identifier":
+		return pair(v, "value", f)
+	case "ContactPoint":
+		value := v.Get("value").String()
+		return value == "" || f(token{code: value, folded: true})
+	case "string":
+		return v.Kind() != fhir.String || v.String() == "" || f(token{code: v.String(), folded: true})
+	case "deceased":
+		return f(token{code: deceased(v)})
+	}
+	// code, id, uri, boolean
+	if k := v.Kind(); k != fhir.String && k != fhir.Bool || v.String() == "" {
+		return true
+	}
+	return f(token{code: v.String(), system: p.system, implied: p.system != ""})
+}
+
+// pair gives the token of a Coding or an Identifier, if it has a code or a system.
+func pair(v *fhir.Value, member string, f func(token) bool) bool {
+	t := token{system: v.Get("system").String(), code: v.Get(member).String()}
+	return t == token{} || f(t)
+}
+
+// deceased evaluates Patient.deceased.exists() and Patient.deceased != false.
+func deceased(patient *fhir.Value) string {
+	if yes, ok := patient.Get("deceasedBoolean").Bool(); ok && yes || patient.Get("deceasedDateTime") != nil {
+		return "true"
+	}
+	return "false"
+}
+
+// tokenKey is the value of a token's key.
+func tokenKey(t token) string {
+	code := t.code
+	if t.folded {
+		code = strings.ToLower(code)
+	}
+	return cut(code, maxToken) + separator + cut(t.system, maxToken)
+}
+
+// matchToken reports whether the token satisfies the term: code, system|code, |code or system| (R4, search.html#token).
+func (t *term) matchToken(v token) bool {
+	if t.hasSystem && t.system != v.system && (t.system != "" || !v.implied) {
+		return false
+	}
+	switch {
+	case t.anyCode, t.code == v.code:
+		return true
+	case v.folded:
+		return strings.ToLower(t.code) == strings.ToLower(v.code) //nolint:staticcheck // the same folding as in the keys
+	}
+	return false
+}
+
+// tokenRanges are the keys of the form that can satisfy the term.
+func (t *term) tokenRanges(prefix string, out []Range) []Range {
+	if t.anyCode {
+		return append(out, PrefixRange(prefix))
+	}
+	code := cut(t.code, maxToken)
+	codes := []string{code}
+	if lower := cut(strings.ToLower(t.code), maxToken); lower != code {
+		codes = append(codes, lower)
+	}
+	for _, c := range codes {
+		key := prefix + c + separator
+		if t.hasSystem && t.system != "" {
+			out = append(out, ExactRange(key+cut(t.system, maxToken)))
+		} else {
+			out = append(out, Range{key, prefix + c + above})
+		}
+	}
+	return out
+}
