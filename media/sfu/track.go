@@ -1,0 +1,188 @@
+package sfu
+
+import (
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	// keyFrameSpacing is the least time between two key frame requests to a publisher: a key frame is large, and one serves all.
+	keyFrameSpacing = 500 * time.Millisecond
+	// A subscriber that starts within so many packets of a key frame is sent those at once, instead of waiting for the next one.
+	catchUp = 64
+)
+
+// track is one track that a peer publishes, and those who receive it.
+type track struct {
+	node *Node
+	peer *peer
+	kind webrtc.RTPCodecType
+	mime string
+	id   string
+	ssrc uint32 // the publisher's
+
+	mu     sync.Mutex
+	ring   ring
+	downs  []*down
+	ended  bool
+	report *rtcp.SenderReport // the publisher's last
+
+	key keyRequests
+}
+
+// keyRequests spaces the key frame requests of one track. A request that comes too soon is delayed and coalesced, never dropped.
+type keyRequests struct {
+	mu      sync.Mutex
+	last    time.Time
+	pending *time.Timer
+	ended   bool
+}
+
+// newTrack makes the track of a remote one; false when its codec is not one of ours, or it is a simulcast layer.
+func newTrack(p *peer, remote *webrtc.TrackRemote) (*track, bool) {
+	mime := remote.Codec().MimeType
+	if mime != webrtc.MimeTypeVP8 && mime != webrtc.MimeTypeOpus || remote.RID() != "" {
+		return nil, false
+	}
+	return &track{
+		node: p.room.node, peer: p, kind: remote.Kind(), mime: mime, ssrc: uint32(remote.SSRC()),
+		id: p.session + "-" + remote.Kind().String(),
+	}, true
+}
+
+// readPackets forwards what comes until the track ends.
+func (t *track) readPackets(remote *webrtc.TrackRemote) {
+	buf := make([]byte, maxPacket)
+	var h rtp.Header
+	for {
+		n, _, err := remote.Read(buf)
+		if err != nil {
+			return
+		}
+		size, err := h.Unmarshal(buf[:n])
+		if err != nil {
+			continue
+		}
+		payload := buf[size:n]
+		if h.Padding && len(payload) > 0 {
+			payload = payload[:max(0, len(payload)-int(payload[len(payload)-1]))]
+		}
+		if !t.forward(h.SequenceNumber, h.Timestamp, h.Marker, payload) {
+			return
+		}
+	}
+}
+
+// forward keeps a packet and sends it to every subscriber; false when the track has ended.
+func (t *track) forward(seq uint16, ts uint32, marker bool, payload []byte) bool {
+	t.node.count.packetsIn.Add(1)
+	t.node.count.bytesIn.Add(uint64(len(payload)))
+	key := t.kind == webrtc.RTPCodecTypeVideo && startsKeyFrame(payload)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
+	e := t.ring.put(seq, ts, marker, key, payload)
+	if e == nil {
+		return true
+	}
+	for _, d := range t.downs {
+		d.send(e)
+	}
+	return true
+}
+
+// readReports hears the publisher's sender reports until the track ends, and passes them on.
+func (t *track) readReports(receiver *webrtc.RTPReceiver) {
+	buf := make([]byte, maxPacket)
+	for {
+		n, _, err := receiver.Read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue
+		}
+		for _, p := range packets {
+			if r, ok := p.(*rtcp.SenderReport); ok && r.SSRC == t.ssrc {
+				t.reported(r)
+			}
+		}
+	}
+}
+
+// reported passes a sender report on, each subscriber's in its own terms.
+func (t *track) reported(r *rtcp.SenderReport) {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return
+	}
+	t.report = r
+	type message struct {
+		to     *peer
+		report *rtcp.SenderReport
+	}
+	var messages []message
+	for _, d := range t.downs {
+		if m := d.senderReport(r); m != nil {
+			messages = append(messages, message{d.peer, m})
+		}
+	}
+	t.mu.Unlock()
+	for _, m := range messages {
+		_ = m.to.pc.WriteRTCP([]rtcp.Packet{m.report})
+	}
+}
+
+// requestKey asks the publisher for a key frame: now, or as soon as the spacing allows.
+func (t *track) requestKey() {
+	k := &t.key
+	k.mu.Lock()
+	if k.ended || k.pending != nil {
+		k.mu.Unlock()
+		return
+	}
+	if wait := keyFrameSpacing - t.node.clock().Sub(k.last); wait > 0 && !k.last.IsZero() {
+		k.pending = time.AfterFunc(wait, func() {
+			k.mu.Lock()
+			k.pending = nil
+			k.last = t.node.clock()
+			ended := k.ended
+			k.mu.Unlock()
+			if !ended {
+				t.sendKeyRequest()
+			}
+		})
+		k.mu.Unlock()
+		return
+	}
+	k.last = t.node.clock()
+	k.mu.Unlock()
+	t.sendKeyRequest()
+}
+
+func (t *track) sendKeyRequest() {
+	t.node.count.keyFrameRequests.Add(1)
+	_ = t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: t.ssrc}})
+}
+
+// end stops the track: nothing more is forwarded.
+func (t *track) end() {
+	t.mu.Lock()
+	t.ended = true
+	t.downs = nil
+	t.mu.Unlock()
+	t.key.mu.Lock()
+	t.key.ended = true
+	if t.key.pending != nil {
+		t.key.pending.Stop()
+	}
+	t.key.mu.Unlock()
+}
