@@ -46,10 +46,10 @@ type Event struct {
 	Type, ID    string    // what was asked for, "" where the interaction names none
 	// Query is the normalised search, "" for other interactions. It can hold personal data (a name, a phone number): it
 	// belongs in the audit trail and in no log.
-	Query    string
+	Query     string
 	Resources []string   // references of what was shown or written, at most one page
-	Count    int        // how many; len(Resources)
-	Outcome  fault.Code // "" when it was done; Forbidden, NotFound, ... when it was refused
+	Count     int        // how many; len(Resources)
+	Outcome   fault.Code // "" when it was done; Forbidden, NotFound, ... when it was refused
 }
 
 // Observation is one finished request, for counters. Route is the route's pattern, so it holds no ids.
@@ -107,7 +107,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, pages: seal, routes: routes()}
+	s := &server{Options: o, pages: seal, routes: routes(), since: o.Clock()}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

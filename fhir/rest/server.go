@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -22,7 +23,8 @@ type server struct {
 	routes       []route
 	byPattern    map[string]*route // method + pattern
 	router       *chi.Mux
-	capabilities []byte
+	capabilities []byte // CapabilityStatement.rest
+	since        time.Time
 }
 
 // ServeHTTP sets what every response has, recovers from panics, and routes.

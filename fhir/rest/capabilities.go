@@ -1,0 +1,108 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"khamxa/fhir"
+	"khamxa/fhir/search"
+	"khamxa/internal/fault"
+)
+
+// metadata gives the CapabilityStatement. It needs no token. https://hl7.org/fhir/R4/http.html#capabilities
+func (s *server) metadata(_ context.Context, c *call) (answer, error) {
+	if err := c.only("mode"); err != nil {
+		return answer{}, err
+	}
+	if mode := c.values.Get("mode"); mode != "" && mode != "full" {
+		return answer{}, fault.New(fault.Unsupported, "rest.metadata", "Only mode=full is served.").At("mode")
+	}
+	body := fhir.BuildResource("CapabilityStatement", "").
+		String("status", "active").
+		String("date", s.since.UTC().Format(time.RFC3339)).
+		String("kind", "instance").
+		Object("software", fhir.Build().String("name", "Khamxa").String("version", s.Version)).
+		Object("implementation", fhir.Build().String("description", "Khamxa FHIR R4").String("url", c.base)).
+		String("fhirVersion", "4.0.1").
+		Strings("format", mediaType, "json").
+		Raw("rest", s.capabilities).
+		Bytes()
+	return answer{status: http.StatusOK, body: body}, nil
+}
+
+// capabilityStatement writes CapabilityStatement.rest from the tables that serve: the routes, and the search parameters that
+// search.Parse accepts. There is no other list. https://hl7.org/fhir/R4/capabilitystatement.html
+func (s *server) capabilityStatement() []byte {
+	smart := fhir.Concept("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", "")
+	resources := make([]*fhir.Builder, 0, len(search.Types()))
+	reverse := reverseIncludes()
+	for _, typ := range search.Types() {
+		resources = append(resources, s.resourceCapability(typ, reverse[typ]))
+	}
+	rest := fhir.Build().
+		String("mode", "server").
+		Object("security", fhir.Build().Bool("cors", false).List("service", smart).
+			String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")).
+		List("resource", resources...).
+		List("interaction", codes(s.routes, systemLevel)...)
+	return append(append([]byte{'['}, rest.Bytes()...), ']')
+}
+
+// codes lists the interactions of the given levels, each once.
+func codes(routes []route, levels ...level) (list []*fhir.Builder) {
+	var seen []string
+	for _, rt := range routes {
+		if slices.Contains(levels, rt.level) && !slices.Contains(seen, rt.code) {
+			seen = append(seen, rt.code)
+			list = append(list, fhir.Build().String("code", rt.code))
+		}
+	}
+	return list
+}
+
+func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder {
+	var params []*fhir.Builder
+	var includes []string
+	for _, p := range search.Params(typ) {
+		if !p.Kind.Served() {
+			continue
+		}
+		params = append(params, fhir.Build().String("name", p.Code).String("definition", p.URL).String("type", p.Kind.String()))
+		if p.Kind == search.Reference {
+			includes = append(includes, typ+":"+p.Code)
+		}
+	}
+	return fhir.Build().
+		String("type", typ).
+		List("interaction", codes(s.routes, typeLevel, instanceLevel)...).
+		String("versioning", "versioned-update").
+		Bool("readHistory", true).
+		Bool("updateCreate", true).
+		Bool("conditionalCreate", true).
+		String("conditionalRead", "not-match").
+		Bool("conditionalUpdate", false).
+		String("conditionalDelete", "not-supported").
+		Strings("referencePolicy", "literal").
+		Strings("searchInclude", includes...).
+		Strings("searchRevInclude", reverse...).
+		List("searchParam", params...)
+}
+
+// reverseIncludes lists, for each type, the reference parameters that are made to point to it. Those that may point to any
+// type are served as well and left out here: they would be most of the list.
+func reverseIncludes() map[string][]string {
+	to := map[string][]string{}
+	for _, typ := range search.Types() {
+		for _, p := range search.Params(typ) {
+			if p.Kind != search.Reference {
+				continue
+			}
+			for _, target := range p.Targets {
+				to[target] = append(to[target], typ+":"+p.Code)
+			}
+		}
+	}
+	return to
+}

@@ -1,0 +1,203 @@
+package rest
+
+import (
+	"context"
+	"slices"
+
+	"khamxa/fhir"
+	"khamxa/fhir/search"
+	"khamxa/fhir/store"
+	"khamxa/internal/fault"
+)
+
+// confine checks writes against the log as it is now, before each attempt to commit them:
+//
+//   - who is confined to some organisations must be able to see what is replaced and what it becomes. So a record cannot be
+//     moved out of reach, into reach, or out of every patient's compartment where all could see it;
+//   - what was seen is pinned: the version that was checked is the one that is replaced, or the commit fails and this runs
+//     again;
+//   - conditional creates look for their match, and deletions for something to delete.
+//
+// rewire, when it is not nil, runs once the targets of conditional creates are known.
+func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire func() error) error {
+	for _, w := range ws {
+		w.unpin()
+		if w.absent == nil {
+			continue
+		}
+		if err := s.lookFor(ctx, access, w); err != nil {
+			return within(err, w.path)
+		}
+	}
+	if rewire != nil {
+		if err := rewire(); err != nil {
+			return err
+		}
+	}
+	arriving := map[string]bool{} // patients that these very writes put, each checked on its own
+	for _, w := range ws {
+		if w.change.Type == "Patient" && w.change.Method == store.Put && w.existing == nil {
+			arriving[w.change.ID] = true
+		}
+	}
+	for _, w := range ws {
+		if err := s.confineOne(ctx, access, w, arriving); err != nil {
+			return within(err, w.path)
+		}
+	}
+	return nil
+}
+
+// unpin takes back what an earlier attempt found.
+func (w *write) unpin() {
+	if w.pinned {
+		w.change.IfMatch, w.change.IfAbsent, w.pinned = "", false, false
+	}
+	w.skip, w.existing = false, nil
+}
+
+func (s *server) confineOne(ctx context.Context, access Access, w *write, arriving map[string]bool) error {
+	switch {
+	case w.existing != nil:
+		return nil
+	case w.change.Method == store.Delete:
+		return s.confineDelete(ctx, access, w)
+	case access.Within == nil:
+		return nil
+	}
+	var old *store.Version
+	if w.c.rt.verb == Update {
+		var err error
+		if old, err = s.replaced(ctx, access, w); err != nil {
+			return err
+		}
+	}
+	return s.confineNew(ctx, access, w, old, arriving)
+}
+
+// confineDelete finds out whether there is something to delete.
+func (s *server) confineDelete(ctx context.Context, access Access, w *write) error {
+	v, err := s.Store.Read(ctx, w.change.Type, w.change.ID)
+	none := fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || err == nil && !store.Visible(access.Within, v.Holder)
+	switch {
+	case none && w.change.IfMatch != "":
+		return fault.New(fault.Precondition, "rest.delete", "The version that If-Match names is not the current one; nothing was deleted.")
+	case none:
+		w.skip = true
+	case err != nil:
+		return err
+	case access.Within != nil:
+		w.pin(&v)
+	}
+	return nil
+}
+
+// replaced gives the version that a write replaces, nil if there is none, and pins it.
+func (s *server) replaced(ctx context.Context, access Access, w *write) (*store.Version, error) {
+	v, err := s.Store.Read(ctx, w.change.Type, w.change.ID)
+	switch {
+	case err == nil && store.Visible(access.Within, v.Holder):
+		w.pin(&v)
+		return &v, nil
+	case err == nil:
+		return nil, noSuch(w.change.Type)
+	case fault.Is(err, fault.Gone):
+		seen, err := s.sawDeleted(ctx, access, w.change.Type, w.change.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !seen {
+			return nil, noSuch(w.change.Type)
+		}
+	case !fault.Is(err, fault.NotFound):
+		return nil, err
+	}
+	w.pin(nil)
+	return nil, nil
+}
+
+// pin demands that the log still says v when the write gets there, unless the caller has stated a condition, which stands.
+func (w *write) pin(v *store.Version) {
+	if w.change.IfMatch != "" || w.change.IfAbsent {
+		return
+	}
+	w.pinned = true
+	if v == nil {
+		w.change.IfAbsent = true
+	} else {
+		w.change.IfMatch = v.VersionID
+	}
+}
+
+// confineNew checks that a confined caller will see what the resource becomes, and claims no patient that they cannot see.
+// A patient who is not there and one who is out of reach are refused in the same words.
+func (s *server) confineNew(ctx context.Context, access Access, w *write, old *store.Version, arriving map[string]bool) error {
+	const op = "rest.confineNew"
+	if w.change.Type == "Patient" {
+		holder := fhir.ParseReference(w.resource.Root.Get("managingOrganization").Get("reference").String()).Unversioned()
+		if !slices.Contains(access.Within, holder) {
+			return fault.New(fault.Forbidden, op, "The managing organisation of the patient must be one that you work for.").At("Patient.managingOrganization")
+		}
+		return nil
+	}
+	before, err := patientsOf(old)
+	if err != nil {
+		return err
+	}
+	after := search.Extract(w.resource).Patients
+	if len(after) == 0 {
+		if len(before) > 0 {
+			return fault.Newf(fault.Forbidden, op, "This would take the %s out of the patient's record, where everybody could see it.", w.change.Type)
+		}
+		return nil
+	}
+	reachable := false
+	for _, id := range after {
+		sees := arriving[id]
+		if !sees {
+			if sees, err = s.seesPatient(ctx, access, id); err != nil {
+				return err
+			}
+		}
+		if !sees && !slices.Contains(before, id) {
+			return outOfReach(w.change.Type)
+		}
+		reachable = reachable || sees
+	}
+	if !reachable {
+		return outOfReach(w.change.Type)
+	}
+	return nil
+}
+
+func outOfReach(typ string) error {
+	return fault.Newf(fault.Forbidden, "rest.confineNew", "The patient that this %s is about is not there, or not one that you may write for.", typ)
+}
+
+func (s *server) seesPatient(ctx context.Context, access Access, id string) (bool, error) {
+	_, err := s.current(ctx, access, "Patient", id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// patientsOf lists the patients whose record a stored version belongs to; v may be nil.
+func patientsOf(v *store.Version) ([]string, error) {
+	if v == nil || v.Deleted {
+		return nil, nil
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "rest.patientsOf", "A stored resource cannot be read. It has been written to the log.")
+	}
+	return search.Extract(r).Patients, nil
+}
+
+// within puts a Bundle entry's place before the place that an error names, and leaves a single request's error as it is.
+func within(err error, path string) error {
+	if err == nil || path == "" {
+		return err
+	}
+	return placed(err, path)
+}

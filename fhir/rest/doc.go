@@ -1,0 +1,40 @@
+// Package rest is the HTTP face of FHIR R4 (4.0.1): one handler for everything below /fhir.
+//
+// It decodes requests, asks who may do what, calls the store, and encodes answers. What it is not: it keeps nothing (that is
+// fhir/store), knows no search grammar (fhir/search), no tokens or sessions (Options.Authorize brings an Access), and renders
+// no pages. Only cmd mounts it.
+//
+// # Interactions
+//
+// One table (routes.go) serves single requests, the entries of Bundles, and the CapabilityStatement; each interaction has a
+// file whose heading links its section of the specification:
+//
+//	GET    /metadata                     capabilities     capabilities.go  https://hl7.org/fhir/R4/http.html#capabilities
+//	POST   /                             transaction      transaction.go   https://hl7.org/fhir/R4/http.html#trules
+//	POST   /                             batch            batch.go         https://hl7.org/fhir/R4/http.html#brules
+//	GET    /{type}/{id}                  read             read.go          https://hl7.org/fhir/R4/http.html#read
+//	GET    /{type}/{id}/_history/{vid}   vread            vread.go         https://hl7.org/fhir/R4/http.html#vread
+//	PUT    /{type}/{id}                  update           update.go        https://hl7.org/fhir/R4/http.html#update
+//	DELETE /{type}/{id}                  delete           delete.go        https://hl7.org/fhir/R4/http.html#delete
+//	GET    /{type}/{id}/_history         history-instance history.go       https://hl7.org/fhir/R4/http.html#history
+//	POST   /{type}                       create           create.go        https://hl7.org/fhir/R4/http.html#create
+//	GET    /{type}, POST /{type}/_search search-type      search.go        https://hl7.org/fhir/R4/http.html#search
+//
+// HEAD is GET without the body. Conditional create (If-None-Exist) is served, alone and in Bundles, and does not race; other
+// conditional interactions, PATCH and operations are not, and say so.
+//
+// # Rules
+//
+//   - The form is JSON. Bytes are truth: what is read is what was sent, but for id, meta.versionId and meta.lastUpdated, and
+//     in a transaction the references between its entries. Bundles are put together from stored bytes.
+//   - Every error is an OperationOutcome with an issue code, the fault code as details.coding, a sentence in details.text and
+//     the place in expression. The status of each fault code is in one table (statusOf). What is out of a caller's reach is
+//     answered in the same words and status as what does not exist.
+//   - A caller confined to some organisations must see what a write replaces and what it becomes (confine.go).
+//   - A transaction is one commit of the log. In a batch each entry is on its own, and is refused as the single request is.
+//   - An unknown search parameter is an error, for a typing error must not answer with everybody; "Prefer: handling=lenient"
+//     leaves it out with a warning.
+//   - Page links are sealed for the caller who got them, and hold the whole question at one position of the log.
+//   - Limits: 1 MiB a resource, 8 MiB and 5,000 entries a Bundle, 64 KiB a search form, 50 search parameters, 5 s a read or
+//     search, 15 s a write, 60 s a Bundle, 32 MiB of resources read by one Bundle.
+package rest
