@@ -36,6 +36,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"too large", `{"type":"ping","x":"` + strings.Repeat("x", wire.MaxMessage) + `"}`, fault.TooLarge, ""},
 		{"too many members", `{"type":"ping"` + members(70) + `}`, fault.Invalid, ""},
 		{"hello without ticket", `{"type":"hello","version":1}`, fault.Invalid, "ticket"},
+		{"hello with both", `{"type":"hello","version":1,"ticket":"x","resume":{"session":"a","token":"t","last":0}}`, fault.Invalid, "ticket"},
 		{"hello with a long ticket", `{"type":"hello","version":1,"ticket":"` + strings.Repeat("x", wire.MaxTicket+1) + `"}`, fault.Invalid, "ticket"},
 		{"version is a string", `{"type":"hello","version":"1","ticket":"x"}`, fault.Invalid, "version"},
 		{"resume is a list", `{"type":"hello","version":1,"resume":[]}`, fault.Invalid, "resume"},

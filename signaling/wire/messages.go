@@ -8,7 +8,7 @@ import (
 	"khamxa/internal/fault"
 )
 
-// Hello opens a session with a ticket, or resumes one. With Resume no ticket is needed.
+// Hello opens a session with a ticket, or resumes one. It has either Ticket or Resume.
 type Hello struct {
 	Version int         `json:"version"`
 	Ticket  string      `json:"ticket,omitempty"`
@@ -197,8 +197,8 @@ func refuse(path, sentence string) error {
 
 func (m *Hello) check() error {
 	switch {
-	case m.Ticket == "" && m.Resume == nil:
-		return refuse("ticket", "hello needs a ticket or a session to resume")
+	case (m.Ticket == "") == (m.Resume == nil):
+		return refuse("ticket", "hello needs either a ticket or a session to resume")
 	case len(m.Ticket) > MaxTicket:
 		return refuse("ticket", "the ticket is too long")
 	case m.Resume != nil && !ValidID(m.Resume.Session):
