@@ -135,7 +135,7 @@ func TestCreate(t *testing.T) {
 	})
 	t.Run("wrong type", func(t *testing.T) {
 		s.in(t)
-		s.do(anybody, "POST", "/Patient", observation("", "x")).refused(400, "invalid", "Observation.resourceType", "Observation", "Patient")
+		s.do(anybody, "POST", "/Patient", observation("x", "x")).refused(400, "invalid", "Observation.resourceType", "Observation", "Patient")
 	})
 }
 

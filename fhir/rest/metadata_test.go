@@ -1,0 +1,135 @@
+package rest_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"khamxa/fhir"
+	"khamxa/fhir/rest"
+	"khamxa/fhir/search"
+)
+
+// TestMetadata: what the CapabilityStatement lists is served, and what is served is listed.
+func TestMetadata(t *testing.T) {
+	s := start(t)
+	root := s.do(nobody, "GET", "/metadata", "").is(200).root
+	server := root.Get("rest").At(0)
+	if !root.Get("fhirVersion").IsString("4.0.1") || !root.Get("implementation").Get("url").IsString(s.url) {
+		t.Errorf("%.300s", root.Bytes())
+	}
+
+	t.Run("interactions", func(t *testing.T) {
+		want := map[string]bool{}
+		for _, row := range rest.RouteCodes() {
+			want[row[0]] = true
+		}
+		got := map[string]bool{"capabilities": true} // it is this document
+		for _, i := range server.Get("interaction").Items() {
+			got[i.Get("code").String()] = true
+		}
+		for _, i := range server.Get("resource").At(0).Get("interaction").Items() {
+			got[i.Get("code").String()] = true
+		}
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("types", func(t *testing.T) {
+		var got []string
+		for _, r := range server.Get("resource").Items() {
+			got = append(got, r.Get("type").String())
+		}
+		if diff := cmp.Diff(fhir.Types(), got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("every interaction of every type", func(t *testing.T) {
+		s.in(t)
+		for _, r := range server.Get("resource").Items() {
+			for _, i := range r.Get("interaction").Items() {
+				tryInteraction(s, r.Get("type").String(), i.Get("code").String())
+			}
+		}
+	})
+	t.Run("every parameter of every type", func(t *testing.T) {
+		s.in(t)
+		tried := 0
+		for _, r := range server.Get("resource").Items() {
+			typ := r.Get("type").String()
+			listed := map[string]bool{}
+			for _, p := range r.Get("searchParam").Items() {
+				name := p.Get("name").String()
+				listed[name] = true
+				s.do(anybody, "GET", "/"+typ+"?"+name+"="+valueOf(search.Lookup(typ, name)), "").is(200)
+				tried++
+			}
+			for _, p := range search.Params(typ) {
+				if !listed[p.Code] {
+					s.do(anybody, "GET", "/"+typ+"?"+p.Code+"=1", "").is(400)
+				}
+			}
+		}
+		if tried < 1000 {
+			t.Errorf("only %d parameters are listed", tried)
+		}
+	})
+	t.Run("every include", func(t *testing.T) {
+		s.in(t)
+		for _, r := range server.Get("resource").Items() {
+			for member, param := range map[string]string{"searchInclude": "_include", "searchRevInclude": "_revinclude"} {
+				for chunk := range slices.Chunk(r.Get(member).Items(), 40) {
+					var query []string
+					for _, i := range chunk {
+						query = append(query, param+"="+i.String())
+					}
+					s.do(anybody, "GET", "/"+r.Get("type").String()+"?"+strings.Join(query, "&"), "").is(200)
+				}
+			}
+		}
+	})
+}
+
+// valueOf is a value that a parameter of its kind can have.
+func valueOf(p *search.Param) string {
+	switch p.Kind {
+	case search.Date:
+		return "ge2026-01"
+	case search.Reference:
+		if len(p.Targets) > 0 {
+			return p.Targets[0] + "/1"
+		}
+		return "Patient/1"
+	default:
+		return "x"
+	}
+}
+
+func tryInteraction(s *service, typ, code string) {
+	s.t.Helper()
+	base := "/" + typ
+	body := fmt.Sprintf(`{"resourceType":%q,"id":"m1"}`, typ)
+	switch code {
+	case "read":
+		s.do(anybody, "GET", base+"/none", "").refused(404, "not-found", "", "no "+typ)
+	case "vread":
+		s.do(anybody, "GET", base+"/none/_history/1", "").refused(404, "not-found", "", "no such version")
+	case "history-instance":
+		s.do(anybody, "GET", base+"/none/_history", "").refused(404, "not-found", "", "no "+typ)
+	case "create":
+		s.do(anybody, "POST", base, body).is(201)
+	case "update":
+		s.do(anybody, "PUT", base+"/m1", body).is(201)
+	case "delete":
+		s.do(anybody, "DELETE", base+"/m1", "").is(204)
+	case "search-type":
+		s.do(anybody, "GET", base+"?_count=1", "").is(200)
+		s.do(anybody, "POST", base+"/_search", "_count=1", formHeader("POST")...).is(200)
+	default:
+		s.t.Errorf("%s lists %q, which no test knows", typ, code)
+	}
+}
