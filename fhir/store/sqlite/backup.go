@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	lite "zombiezen.com/go/sqlite"
+
+	"khamxa/internal/fault"
+)
+
+// Backup implements store.Keeper. The copy is one moment of the store, compact, and a complete database file: put into an
+// empty folder under FileName it can be opened. It is written under another name and gets its own when it is safely on the
+// disk. Conflict if the file exists.
+func (db *DB) Backup(ctx context.Context, file string) error {
+	const op = "store.Backup"
+	if _, err := os.Lstat(file); err == nil {
+		return fault.New(fault.Conflict, op, "The file for the backup exists already. Choose another name.")
+	}
+	partial := file + ".partial"
+	if err := os.Remove(partial); err != nil && !os.IsNotExist(err) {
+		return fault.Wrap(err, fault.Unavailable, op, "The backup cannot be written there.")
+	}
+	err := db.copyTo(ctx, partial)
+	if err == nil {
+		err = fault.Wrap(settle(partial, file), fault.Unavailable, op, "The backup could not be written to the end.")
+	}
+	if err != nil {
+		_ = os.Remove(partial) // err says what matters
+	}
+	return err
+}
+
+// copyTo writes the copy. VACUUM INTO reads one moment without holding up the writer; it wants to be outside a transaction.
+func (db *DB) copyTo(ctx context.Context, file string) error {
+	const op = "store.Backup"
+	if ctx.Err() != nil {
+		return clean(ctx, ctx.Err(), op)
+	}
+	conn, err := db.readers.Take(ctx)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, op, "The store is closed.")
+	}
+	defer db.readers.Put(conn)
+	err = run(conn, "VACUUM INTO ?", nil, file)
+	if err != nil && ctx.Err() == nil && lite.ErrCode(err).ToPrimary() != lite.ResultCorrupt {
+		return fault.Wrap(err, fault.Unavailable, op, "The backup cannot be written there.")
+	}
+	return clean(ctx, err, op)
+}
+
+// settle makes the file durable and gives it its name.
+func settle(partial, file string) error {
+	for _, name := range []string{partial, filepath.Dir(file)} {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(partial, 0o600); err != nil {
+		return err
+	}
+	if err := os.Link(partial, file); err != nil { // unlike a rename it never replaces a file that came up meanwhile
+		return err
+	}
+	if err := os.Remove(partial); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}

@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	lite "zombiezen.com/go/sqlite"
+
+	"khamxa/fhir"
+	"khamxa/fhir/store"
+	"khamxa/internal/fault"
+)
+
+const opCommit = "store.Commit"
+
+// draft is one change with everything worked out that needs no place in the order.
+type draft struct {
+	change store.Change
+	res    *fhir.Resource // nil for a delete
+	facts  facts          // of the new state
+	prior  prior          // of the state that was current when the draft was made
+}
+
+// Commit implements store.Store.
+func (db *DB) Commit(ctx context.Context, tx store.Transaction) (store.Receipt, error) {
+	if err := checkTransaction(tx); err != nil {
+		return store.Receipt{}, err
+	}
+	drafts, err := db.draft(ctx, tx.Changes)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	var receipt store.Receipt
+	size := 0
+	for _, c := range tx.Changes {
+		size += len(c.Body)
+	}
+	err = db.submit(ctx, &request{op: opCommit, size: size, do: func(w *writer) (err error) {
+		receipt, err = w.commit(tx, drafts)
+		return err
+	}})
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	return receipt, nil
+}
+
+// checkTransaction refuses what can be refused without looking at the store.
+func checkTransaction(tx store.Transaction) error {
+	switch {
+	case tx.Author == "" || len(tx.Author) > 512:
+		return fault.New(fault.Invalid, opCommit, "A commit needs an author of at most 512 bytes.")
+	case len(tx.Changes) > store.MaxChanges:
+		return fault.Newf(fault.TooLarge, opCommit, "A transaction has at most %d changes; this one has %d.", store.MaxChanges, len(tx.Changes))
+	case len(tx.Absent) > store.MaxAbsent:
+		return fault.Newf(fault.TooLarge, opCommit, "A transaction has at most %d conditions; this one has %d.", store.MaxAbsent, len(tx.Absent))
+	case len(tx.Exists) > store.MaxExists:
+		return fault.Newf(fault.TooLarge, opCommit, "A transaction checks at most %d references; this one has %d.", store.MaxExists, len(tx.Exists))
+	}
+	size := 0
+	seen := make(map[string]bool, len(tx.Changes))
+	for i, c := range tx.Changes {
+		name := c.Type + "/" + c.ID
+		if seen[name] {
+			return fault.Newf(fault.Invalid, opCommit, "%s appears twice in one transaction.", name).At(name)
+		}
+		seen[name] = true
+		if err := checkChange(&tx.Changes[i]); err != nil {
+			return err
+		}
+		size += len(c.Body)
+	}
+	if size > store.MaxBytes {
+		return fault.Newf(fault.TooLarge, opCommit, "A transaction has at most %d bytes; this one has %d.", store.MaxBytes, size)
+	}
+	return nil
+}
+
+func checkChange(c *store.Change) error {
+	switch {
+	case !fhir.IsType(c.Type) || !fhir.IsID(c.ID):
+		return fault.New(fault.Invalid, opCommit, "A change needs a resource type of FHIR R4 and a valid id.")
+	case c.Method != store.Put && c.Method != store.Delete:
+		return fault.Newf(fault.Invalid, opCommit, "The method %q is not known.", c.Method)
+	case c.Method == store.Delete && len(c.Body) > 0:
+		return fault.New(fault.Invalid, opCommit, "A deletion has no body.")
+	case len(c.Body) > store.MaxBody:
+		return fault.Newf(fault.TooLarge, opCommit, "A resource has at most %d bytes; this one has %d.", store.MaxBody, len(c.Body))
+	}
+	return nil
+}
+
+// draft parses the bodies and extracts their keys, and those of the versions that they will probably replace.
+func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error) {
+	drafts := make([]draft, len(changes))
+	for i, c := range changes {
+		d := &drafts[i]
+		d.change = c
+		if c.Method == store.Delete {
+			continue
+		}
+		r, err := fhir.Parse(c.Body)
+		if err != nil {
+			return nil, err
+		}
+		if r.Type != c.Type || r.ID != c.ID {
+			return nil, fault.Newf(fault.Invalid, opCommit, "The body is not the resource %s/%s that it is to be stored as.", c.Type, c.ID).At(r.Type + ".id")
+		}
+		d.res, d.facts = r, factsOf(r)
+	}
+	err := db.read(ctx, opCommit, func(conn *lite.Conn) error {
+		for i := range drafts {
+			var err error
+			if drafts[i].prior, err = priorOf(conn, drafts[i].change.Type, drafts[i].change.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return drafts, err
+}
+
+// commit checks the preconditions at this point of the log, appends the commit and applies it. A *fault.Error or a
+// *store.Matched means that nothing was written; any other error has left the batch in an unknown state.
+func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, error) {
+	if err := w.checkAbsent(tx.Absent); err != nil {
+		return store.Receipt{}, err
+	}
+	if err := w.checkExists(tx); err != nil {
+		return store.Receipt{}, err
+	}
+	e := &entry{seq: w.seq + 1, time: w.now(), prev: w.hash, author: tx.Author}
+	receipt := store.Receipt{Seq: e.seq, Time: e.time}
+	kept := make([]*draft, 0, len(drafts))
+	for i := range drafts {
+		d := &drafts[i]
+		cur, err := currentOf(w.conn, d.change.Type, d.change.ID)
+		if err != nil {
+			return store.Receipt{}, err
+		}
+		if err := checkVersion(&d.change, cur); err != nil {
+			return store.Receipt{}, err
+		}
+		if d.change.Method == store.Delete && cur.deleted {
+			receipt.Changes = append(receipt.Changes, store.Written{Type: d.change.Type, ID: d.change.ID, VersionID: versionID(cur.vid)})
+			continue
+		}
+		c := entryChange{deleted: d.change.Method == store.Delete, typ: d.change.Type, id: d.change.ID, vid: cur.vid + 1}
+		if !c.deleted {
+			c.body = d.res.Stamp(c.id, versionID(c.vid), e.time)
+			c.hash = hashOf(c.body)
+		}
+		e.changes = append(e.changes, c)
+		kept = append(kept, d)
+		receipt.Changes = append(receipt.Changes, store.Written{
+			Type: c.typ, ID: c.id, VersionID: versionID(c.vid), Created: !c.deleted && !cur.live(), Body: c.body,
+		})
+	}
+	if len(e.changes) == 0 {
+		return store.Receipt{Seq: w.seq, Time: w.time, Changes: receipt.Changes}, nil
+	}
+	if err := w.append(e); err != nil {
+		return store.Receipt{}, err
+	}
+	return receipt, w.applyNow(e, kept)
+}
+
+// checkVersion holds a change's own preconditions against what is current.
+func checkVersion(c *store.Change, cur current) error {
+	name := c.Type + "/" + c.ID
+	switch {
+	case c.IfMatch != "" && (!cur.live() || versionID(cur.vid) != c.IfMatch):
+		return fault.New(fault.Conflict, opCommit, "Somebody else has changed this resource in the meantime. Read it again and repeat the change.").At(name)
+	case c.IfAbsent && cur.live():
+		return fault.New(fault.Conflict, opCommit, "A resource with this id exists already.").At(name)
+	case c.Method == store.Delete && cur.rid == 0:
+		return fault.New(fault.NotFound, opCommit, "There is no such resource.").At(name)
+	}
+	return nil
+}
+
+// checkExists demands that every reference is a current resource or is put by the transaction itself.
+func (w *writer) checkExists(tx store.Transaction) error {
+	if len(tx.Exists) == 0 {
+		return nil
+	}
+	method := make(map[string]store.Method, len(tx.Changes))
+	for _, c := range tx.Changes {
+		method[c.Type+"/"+c.ID] = c.Method
+	}
+	for _, text := range tx.Exists {
+		ref := fhir.ParseReference(text)
+		if ref.Kind != fhir.Local {
+			return fault.New(fault.Invalid, opCommit, "Only a reference of the form Type/id can be checked.").At(text)
+		}
+		name := ref.Type + "/" + ref.ID
+		there := method[name] == store.Put
+		if method[name] == "" {
+			cur, err := currentOf(w.conn, ref.Type, ref.ID)
+			if err != nil {
+				return err
+			}
+			there = cur.live()
+		}
+		if !there {
+			return fault.Newf(fault.Precondition, opCommit, "The resource %s that is referred to does not exist.", name).At(name)
+		}
+	}
+	return nil
+}
+
+// checkAbsent demands that no current resource matches any of the queries.
+func (w *writer) checkAbsent(absent []store.Absence) error {
+	for i, a := range absent {
+		if a.Query == nil {
+			return fault.New(fault.Invalid, opCommit, "A condition needs a query.")
+		}
+		if err := w.index.flush(w.conn); err != nil { // so that the search sees the commits of this batch
+			return err
+		}
+		found, err := firstMatches(w.conn, a.Query)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		return &store.Matched{Index: i, Version: found[0], Many: len(found) > 1, Fault: fault.New(fault.Precondition, opCommit,
+			"A resource that matches the condition exists already.").At(fmt.Sprintf("%s/%s", found[0].Type, found[0].ID))}
+	}
+	return nil
+}

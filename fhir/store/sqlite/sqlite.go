@@ -1,0 +1,192 @@
+// Package sqlite keeps the log of FHIR resources (fhir/store) and the small records (internal/records) in one SQLite file.
+//
+// One process owns the data folder (a lock file says so). Inside it one goroutine, the committer, does all writing: it takes
+// every request that waits, checks each one's preconditions at its place in the order, appends to the log, applies to the
+// derived tables, and commits all of them with one fsync before any of them is acknowledged (group commit). Readers use
+// connections of their own and see the last commit. The file runs in WAL mode with synchronous=FULL: on a disk that keeps
+// what it says it has kept, what was acknowledged survives a crash of the process and of the machine.
+//
+// What costs time and needs no order (parsing, extracting index keys) is done by the callers' goroutines beforehand.
+//
+// The store checks preconditions and nothing else: who may do what is the caller's business. Only cmd opens a store; other
+// packages are handed it as store.Store, store.Log, store.Keeper or records.Store.
+package sqlite
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	lite "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"khamxa/fhir/store"
+	"khamxa/internal/fault"
+	"khamxa/internal/records"
+)
+
+// FileName is the database's name inside Options.Dir. Beside it lie SQLite's -wal and -shm files and the file "lock".
+const FileName = "khamxa.db"
+
+// Options say how to open a store.
+type Options struct {
+	Dir     string           // the data folder; it is made if it is not there (mode 0700)
+	Log     *slog.Logger     // nil: nothing is logged
+	Clock   func() time.Time // nil: time.Now
+	Readers int              // read connections; 0: twice the processors, at least 4
+}
+
+// DB is an open store. It is safe for concurrent use; end it with Close.
+type DB struct {
+	log     *slog.Logger
+	clock   func() time.Time
+	lock    *os.File
+	readers *sqlitex.Pool
+	head    *watermark
+
+	closing sync.RWMutex // held for reading while a request enters the queue
+	closed  bool
+	queue   chan *request
+	done    chan struct{} // closed when the committer has ended
+}
+
+var (
+	_ store.Store   = (*DB)(nil)
+	_ store.Log     = (*DB)(nil)
+	_ store.Keeper  = (*DB)(nil)
+	_ records.Store = (*DB)(nil)
+)
+
+// Open opens the store in the folder, making it if it is not there, brings its schema up to date and applies what a crash
+// may have left in the log only. ctx ends the opening, not the store. Unavailable if another process owns the folder or
+// the file cannot be used; Internal if its content is damaged.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	const op = "sqlite.Open"
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Readers <= 0 {
+		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, op, "The data folder cannot be made.")
+	}
+	lock, err := lockFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, o, lock)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
+	const op = "sqlite.Open"
+	file := filepath.Join(o.Dir, FileName)
+	conn, err := openWriter(file)
+	if err != nil {
+		return nil, clean(ctx, err, op)
+	}
+	db := &DB{
+		log: o.Log, clock: o.Clock, lock: lock,
+		queue: make(chan *request, queueLength), done: make(chan struct{}),
+	}
+	conn.SetInterrupt(ctx.Done())
+	w, err := newWriter(db, conn)
+	if err != nil {
+		conn.Close()
+		return nil, clean(ctx, err, op)
+	}
+	conn.SetInterrupt(nil)
+	db.readers, err = sqlitex.NewPool(file, sqlitex.PoolOptions{
+		Flags: lite.OpenReadOnly, PoolSize: o.Readers,
+		PrepareConn: func(c *lite.Conn) error {
+			return sqlitex.ExecuteScript(c, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;", nil)
+		},
+	})
+	if err != nil {
+		conn.Close()
+		return nil, clean(ctx, err, op)
+	}
+	db.head = newWatermark(w.seq)
+	go db.commitLoop(w)
+	return db, nil
+}
+
+// openWriter opens the one connection that writes.
+func openWriter(file string) (*lite.Conn, error) {
+	conn, err := lite.OpenConn(file, lite.OpenReadWrite, lite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetBusyTimeout(10 * time.Second) // the only other writer there can be is a checkpoint of a reader that closes
+	for _, pragma := range []string{
+		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 4000",
+		"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY",
+	} {
+		if err := run(conn, pragma, nil); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	if err := migrate(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// Close finishes the writes that wait, ends the readers and gives the folder back. Everything after it is Unavailable.
+func (db *DB) Close() error {
+	db.closing.Lock()
+	again := db.closed
+	db.closed = true
+	if !again {
+		close(db.queue)
+	}
+	db.closing.Unlock()
+	<-db.done
+	if again {
+		return nil
+	}
+	err := db.readers.Close()
+	db.head.end()
+	if e := db.lock.Close(); err == nil {
+		err = e
+	}
+	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")
+}
+
+// read calls f with a read connection that sees one moment of the store.
+func (db *DB) read(ctx context.Context, op string, f func(*lite.Conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return clean(ctx, err, op)
+	}
+	conn, err := db.readers.Take(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return clean(ctx, err, op)
+		}
+		return fault.Wrap(err, fault.Unavailable, op, "The store is closed.")
+	}
+	defer db.readers.Put(conn)
+	if err := run(conn, "BEGIN", nil); err != nil {
+		return clean(ctx, err, op)
+	}
+	err = f(conn)
+	conn.SetInterrupt(nil)
+	if end := run(conn, "ROLLBACK", nil); err == nil {
+		err = end
+	}
+	return clean(ctx, err, op)
+}
