@@ -1,6 +1,7 @@
 package page
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -82,10 +83,12 @@ func (s *Shell) Sentence(lang Lang, err error) string {
 }
 
 func (s *Shell) detail(lang Lang, err error) string {
-	code, text := fault.CodeOf(err), fault.MessageOf(err)
-	switch {
-	case code == fault.Internal || code == "":
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code == fault.Internal || f.Message == "" {
 		return ""
+	}
+	text := f.Message
+	switch {
 	case s.built.Load().messages.has(text):
 		return s.T(lang, text)
 	case lang == English:

@@ -1,0 +1,3 @@
+import { copyButtons } from "/page/copy.ts";
+
+copyButtons();
