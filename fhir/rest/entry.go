@@ -41,6 +41,8 @@ func (s *server) bundle(ctx context.Context, c *call) (answer, error) {
 		return answer{}, fault.Newf(fault.Invalid, "rest.bundle", "The body is a %s; only a Bundle is accepted at the base. POST a %s to /%s.", r.Type, r.Type, r.Type).At(r.Type + ".resourceType")
 	case kind != "transaction" && kind != "batch":
 		return answer{}, fault.New(fault.Invalid, "rest.bundle", "The type of the Bundle must be transaction or batch.").At("Bundle.type")
+	case r.Root.Get("entry") != nil && r.Root.Get("entry").Kind() != fhir.Array:
+		return answer{}, fault.New(fault.Invalid, "rest.bundle", "The entries of the Bundle must be an array.").At("Bundle.entry")
 	case len(items) > mostEntries:
 		return answer{}, fault.Newf(fault.TooLarge, "rest.bundle", "The Bundle has %d entries; %d are the most.", len(items), mostEntries).At("Bundle.entry")
 	}

@@ -28,8 +28,9 @@ type write struct {
 // moot says that a write needs no change in the log.
 func (w *write) moot() bool { return w.skip || w.existing != nil }
 
-// attempts is how often a write is checked again when another one came between the check and the commit.
-const attempts = 8
+// attempts is how often a write is checked when others come between the check and the commit. Each time it fails another write
+// was kept, so it ends; the deadline of the interaction ends it sooner.
+const attempts = 100
 
 // commit checks what the caller may do and writes all or nothing. After it, each write has done, existing or skip.
 func (s *server) commit(ctx context.Context, access Access, ws []*write, rewire func() error) (store.Receipt, error) {

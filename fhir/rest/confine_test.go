@@ -1,0 +1,294 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"khamxa/fhir/rest"
+)
+
+// populate keeps one patient with an observation at each station, and a practitioner of nobody's.
+func populate(s *service) {
+	s.put("Patient", "pa", patient("pa", "An", stationA))
+	s.put("Patient", "pb", patient("pb", "Binh", stationB))
+	s.put("Observation", "oa", observation("oa", "pa"))
+	s.put("Observation", "ob", observation("ob", "pb"))
+	s.put("Practitioner", "free", `{"resourceType":"Practitioner","id":"free"}`)
+	s.put("Observation", "gone-b", observation("gone-b", "pb"))
+	s.do(anybody, "DELETE", "/Observation/gone-b", "").is(204)
+	s.put("Observation", "gone-a", observation("gone-a", "pa"))
+	s.do(anybody, "DELETE", "/Observation/gone-a", "").is(204)
+}
+
+// TestConfinement: doctor A against every row of the route table, on what is theirs and what is not. A row without a policy
+// here fails.
+func TestConfinement(t *testing.T) {
+	type try struct {
+		path, body string
+		own        int
+		foreign    string // path of the same thing out of reach
+		body2      string
+		status     int
+	}
+	policies := map[string]try{
+		"read":             {"/Observation/oa", "", 200, "/Observation/ob", "", 404},
+		"vread":            {"/Observation/oa/_history/1", "", 200, "/Observation/ob/_history/1", "", 404},
+		"history-instance": {"/Observation/oa/_history", "", 200, "/Observation/ob/_history", "", 404},
+		"update":           {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
+		"delete":           {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
+		"create":           {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},
+		"search-type":      {"/Observation?_id=oa", "", 200, "/Observation?_id=ob", "", 200}, // and finds nothing, below
+		"transaction":      {"/", bundleOf("transaction", entryOf("", "PUT", "Observation/oa", observation("oa", "pa"))), 200, "/", bundleOf("transaction", entryOf("", "PUT", "Observation/ob", observation("ob", "pb"))), 404},
+		"batch":            {"/", bundleOf("batch", entryOf("", "GET", "Observation/oa", "")), 200, "/", bundleOf("batch", entryOf("", "GET", "Observation/ob", "")), 200}, // the entry is 404, below
+		"capabilities":     {"/metadata", "", 200, "/metadata", "", 200},
+	}
+	for _, row := range rest.RouteCodes() {
+		t.Run(row[0]+" "+row[1], func(t *testing.T) {
+			p, ok := policies[row[0]]
+			if !ok {
+				t.Fatal("no policy is declared for this interaction")
+			}
+			s := start(t)
+			populate(s)
+			var headers []string
+			if strings.HasSuffix(row[2], "_search") {
+				headers = formHeader("POST")
+				p.path, p.body = "/Observation/_search", "_id=oa"
+				p.foreign, p.body2 = "/Observation/_search", "_id=ob"
+			}
+			own := s.do(doctorA, row[1], p.path, p.body, headers...).is(p.own)
+			foreign := s.do(doctorA, row[1], p.foreign, p.body2, headers...).is(p.status)
+			if strings.Contains(string(foreign.body), "Patient/pb") {
+				t.Errorf("shown: %s", foreign.body)
+			}
+			switch row[0] {
+			case "search-type":
+				if len(own.entries()) != 1 || len(foreign.entries()) != 0 {
+					t.Errorf("%v %v", own.entries(), foreign.entries())
+				}
+			case "batch":
+				if diff := cmp.Diff([]string{"404 Not Found"}, statuses(foreign)); diff != "" {
+					t.Error(diff)
+				}
+			}
+			if r := s.do(anybody, "GET", "/Observation/ob", "").is(200); r.header.Get("ETag") != `W/"1"` {
+				t.Error("a resource out of reach was changed")
+			}
+		})
+	}
+}
+
+// TestHiddenLikeAbsent: what is out of reach is answered in the very words of what never was.
+func TestHiddenLikeAbsent(t *testing.T) {
+	s := start(t)
+	populate(s)
+	for _, tt := range []struct{ method, hidden, absent string }{
+		{"GET", "/Observation/ob", "/Observation/none"},
+		{"GET", "/Observation/gone-b", "/Observation/none"},
+		{"GET", "/Patient/pb", "/Patient/none"},
+		{"GET", "/Observation/ob/_history", "/Observation/none/_history"},
+		{"GET", "/Observation/gone-b/_history", "/Observation/none/_history"},
+		{"GET", "/Observation/ob/_history/1", "/Observation/none/_history/1"},
+		{"GET", "/Observation/gone-b/_history/1", "/Observation/none/_history/1"},
+		{"DELETE", "/Observation/ob", "/Observation/none"},
+	} {
+		hidden, absent := s.do(doctorA, tt.method, tt.hidden, ""), s.do(doctorA, tt.method, tt.absent, "")
+		if hidden.status != absent.status {
+			t.Errorf("%s %s: %d, and %d for what is not there", tt.method, tt.hidden, hidden.status, absent.status)
+		}
+		a := regexp.MustCompile(`such version`).ReplaceAllString(string(hidden.body), "")
+		b := regexp.MustCompile(`such version`).ReplaceAllString(string(absent.body), "")
+		if diff := cmp.Diff(b, a); diff != "" {
+			t.Errorf("%s: %s", tt.hidden, diff)
+		}
+	}
+	s.do(doctorA, "GET", "/Observation/gone-a", "").refused(410, "deleted", "")
+	if n := s.do(doctorA, "GET", "/Observation/gone-a/_history", "").is(200).root.Get("entry").Len(); n != 2 {
+		t.Errorf("%d versions of one's own deleted observation", n)
+	}
+	s.do(doctorA, "GET", "/Practitioner/free", "").is(200)
+}
+
+// TestReparenting: no write moves a record into reach, out of reach, or to where everybody sees it. Each is tried alone, in a
+// batch and in a transaction.
+func TestReparenting(t *testing.T) {
+	free := `{"resourceType":"Observation","id":"oa","status":"final"}`
+	for _, tt := range []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"patient to another station", "PUT", "Patient/pa", patient("pa", "An", stationB), 403},
+		{"patient to nobody", "PUT", "Patient/pa", `{"resourceType":"Patient","id":"pa"}`, 403},
+		{"new patient of another station", "POST", "Patient", patient("x", "X", stationB), 403},
+		{"new patient of nobody", "POST", "Patient", `{"resourceType":"Patient"}`, 403},
+		{"new patient under a chosen id", "PUT", "Patient/mine", patient("mine", "X", stationB), 403},
+		{"foreign patient to my station", "PUT", "Patient/pb", patient("pb", "Binh", stationA), 404},
+		{"observation to a foreign patient", "PUT", "Observation/oa", observation("oa", "pb"), 403},
+		{"observation to an absent patient", "PUT", "Observation/oa", observation("oa", "none"), 403},
+		{"observation to no patient", "PUT", "Observation/oa", free, 403},
+		{"foreign observation to my patient", "PUT", "Observation/ob", observation("ob", "pa"), 404},
+		{"deleted foreign observation to my patient", "PUT", "Observation/gone-b", observation("gone-b", "pa"), 404},
+		{"observation of a foreign patient", "POST", "Observation", observation("x", "pb"), 403},
+		{"mine", "PUT", "Observation/oa", observation("oa", "pa"), 200},
+		{"my deleted one again", "PUT", "Observation/gone-a", observation("gone-a", "pa"), 201},
+		{"new under a chosen id", "PUT", "Observation/chosen", observation("chosen", "pa"), 201},
+		{"of nobody", "PUT", "Practitioner/free", `{"resourceType":"Practitioner","id":"free"}`, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t)
+			populate(s)
+			entry := entryOf("", tt.method, tt.path, tt.body)
+			if tt.status < 300 {
+				s.do(doctorA, tt.method, "/"+tt.path, tt.body).is(tt.status)
+				return
+			}
+			alone := s.do(doctorA, tt.method, "/"+tt.path, tt.body).is(tt.status)
+			whole := s.do(doctorA, "POST", "/", bundleOf("transaction", entryOf("", "POST", "Practitioner", `{"resourceType":"Practitioner"}`), entry)).is(tt.status)
+			batch := s.do(doctorA, "POST", "/", bundleOf("batch", entry)).is(200)
+			said := func(v *reply) string {
+				return v.root.Get("issue").At(0).Get("details").Get("text").String()
+			}
+			inBatch := batch.root.Get("entry").At(0).Get("response").Get("outcome").Get("issue").At(0).Get("details").Get("text").String()
+			if said(alone) != said(whole) || said(alone) != inBatch {
+				t.Errorf("alone: %s\ntransaction: %s\nbatch: %s", said(alone), said(whole), inBatch)
+			}
+			if n := s.do(anybody, "GET", "/Practitioner?_total=accurate&_count=0", "").is(200).root.Get("total").String(); n != "1" {
+				t.Error("a refused transaction was kept in part")
+			}
+			for path, station := range map[string]string{"/Patient/pa": stationA, "/Patient/pb": stationB} {
+				if r := s.do(anybody, "GET", path, "").is(200); !r.root.Get("managingOrganization").Get("reference").IsString(station) {
+					t.Errorf("%s was moved", path)
+				}
+			}
+		})
+	}
+	t.Run("a patient and their observation in one transaction", func(t *testing.T) {
+		s := start(t)
+		own := entryOf(urnPatient, "POST", "Patient", patient("x", "X", stationA))
+		other := entryOf(urnPatient, "POST", "Patient", patient("x", "X", stationB))
+		reading := entryOf("", "POST", "Observation", `{"resourceType":"Observation","status":"final","subject":{"reference":"`+urnPatient+`"}}`)
+		r := s.do(doctorA, "POST", "/", bundleOf("transaction", reading, own)).is(200)
+		s.do(doctorA, "GET", r.located(s, 0), "").is(200)
+		s.do(doctorB, "GET", r.located(s, 0), "").is(404)
+		s.do(doctorA, "POST", "/", bundleOf("transaction", reading, other)).refused(403, "forbidden", "Bundle.entry[1].resource.managingOrganization")
+	})
+}
+
+// TestConditionalCreateTellsNothing: a match out of reach does not show in the answer.
+func TestConditionalCreateTellsNothing(t *testing.T) {
+	s := start(t)
+	identified := func(station string) string {
+		return fmt.Sprintf(`{"resourceType":"Patient","identifier":[{"system":"urn:x","value":"1"}],"managingOrganization":{"reference":%q}}`, station)
+	}
+	s.do(doctorB, "POST", "/Patient", identified(stationB)).is(201)
+	first := s.do(doctorA, "POST", "/Patient", identified(stationA), "If-None-Exist: identifier=urn:x|1").is(201)
+	again := s.do(doctorA, "POST", "/Patient", identified(stationA), "If-None-Exist: identifier=urn:x|1").is(200)
+	if first.id() != again.id() {
+		t.Errorf("%s and %s", first.id(), again.id())
+	}
+	s.do(reader, "POST", "/Observation", observation("x", "x"), "If-None-Exist: _id=oa").is(403)
+}
+
+// TestConditionalCreateRace: of many who create at once under one condition, one creates.
+func TestConditionalCreateRace(t *testing.T) {
+	s := start(t)
+	var wg sync.WaitGroup
+	got := make([]int, 16)
+	for i := range got {
+		wg.Go(func() {
+			req, _ := http.NewRequest("POST", s.url+"/Patient", strings.NewReader(`{"resourceType":"Patient","identifier":[{"value":"1"}]}`))
+			req.Header.Set("Authorization", "Bearer "+anybody)
+			req.Header.Set("Content-Type", "application/fhir+json")
+			req.Header.Set("If-None-Exist", "identifier=1")
+			resp, err := http.DefaultClient.Do(req)
+			if err == nil {
+				resp.Body.Close()
+				got[i] = resp.StatusCode
+			}
+		})
+	}
+	wg.Wait()
+	counts := map[int]int{}
+	for _, status := range got {
+		counts[status]++
+	}
+	if diff := cmp.Diff(map[int]int{201: 1, 200: 15}, counts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConcurrentConfinedUpdates: pinning what was checked loses no update and refuses none.
+func TestConcurrentConfinedUpdates(t *testing.T) {
+	s := start(t)
+	populate(s)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	kept := 0
+	for range 4 {
+		wg.Go(func() {
+			for range 5 {
+				req, _ := http.NewRequest("PUT", s.url+"/Observation/oa", strings.NewReader(observation("oa", "pa")))
+				req.Header.Set("Authorization", "Bearer "+doctorA)
+				req.Header.Set("Content-Type", "application/fhir+json")
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					continue
+				}
+				resp.Body.Close()
+				if resp.StatusCode == 200 {
+					mu.Lock()
+					kept++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	r := s.do(anybody, "GET", "/Observation/oa", "").is(200)
+	if want := fmt.Sprintf(`W/"%d"`, kept+1); kept != 20 || r.header.Get("ETag") != want {
+		t.Errorf("%d of 20 kept, version %s", kept, r.header.Get("ETag"))
+	}
+}
+
+// TestTwoWorlds: two stores that differ only in what doctor A may not see answer every question alike, byte for byte but for
+// times and sealed links.
+func TestTwoWorlds(t *testing.T) {
+	build := func(others int) *service {
+		s := start(t)
+		for i := range 6 {
+			id := fmt.Sprintf("a%d", i)
+			s.put("Patient", id, patient(id, "An", stationA))
+			s.put("Observation", "o"+id, observation("o"+id, id))
+			for k := range others {
+				id := fmt.Sprintf("b%d-%d", i, k)
+				s.put("Patient", id, patient(id, "An Binh", stationB))
+				s.put("Observation", "o"+id, observation("o"+id, id))
+			}
+		}
+		return s
+	}
+	one, two := build(0), build(3)
+	moving := regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|_page=[\w-]+`)
+	seen := func(s *service, path string) string {
+		r := s.do(doctorA, "GET", path, "")
+		return fmt.Sprint(r.status, " ") + moving.ReplaceAllString(strings.ReplaceAll(string(r.body), s.url, ""), "*")
+	}
+	for _, path := range []string{
+		"/Patient", "/Patient?_total=accurate", "/Patient?_count=0&_total=accurate", "/Patient?name=an&_count=2", "/Patient?name=binh",
+		"/Patient?name:contains=inh&_total=accurate", "/Patient?_sort=-name&_count=3", "/Patient?_sort=_lastUpdated", "/Patient?organization=" + stationB,
+		"/Patient?organization:missing=true", "/Patient?_id=b0-0,a1", "/Patient?_revinclude=Observation:subject", "/Patient?name:not=an",
+		"/Observation?_include=Observation:subject", "/Observation?subject=Patient/b0-0", "/Observation?patient=b1-1&_total=accurate",
+		"/Observation?code=85354-9&_count=1", "/Observation?date=ge2026&_sort=-date&_total=accurate", "/Observation?subject:missing=false&_count=0",
+		"/Observation/ob0-0", "/Patient/b0-0/_history", "/Patient/b0-0/_history/1", "/Practitioner", "/Observation?subject=b0-0",
+	} {
+		if diff := cmp.Diff(seen(one, path), seen(two, path)); diff != "" {
+			t.Errorf("%s tells what is out of reach:\n%s", path, diff)
+		}
+	}
+}
