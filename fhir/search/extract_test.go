@@ -1,0 +1,326 @@
+package search_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"khamxa/fhir"
+	"khamxa/fhir/search"
+)
+
+func load(t testing.TB, name string) *fhir.Resource {
+	t.Helper()
+	raw, err := os.ReadFile("../testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(t, string(raw))
+}
+
+func read(t testing.TB, raw string) *fhir.Resource {
+	t.Helper()
+	r, err := fhir.Parse([]byte(raw))
+	if err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return r
+}
+
+var dateValue = regexp.MustCompile(`(\|[dlhemn]\|)([0-9A-V]{10})([0-9A-V]{10})$`)
+
+// visible makes keys readable: the separator as a box, and the two times of a date in UTC.
+func visible(keys []string) []string {
+	var out []string
+	for _, k := range keys {
+		k = strings.ReplaceAll(k, "\x01", "␁")
+		if m := dateValue.FindStringSubmatch(k); m != nil {
+			k = strings.TrimSuffix(k, m[2]+m[3]) + decode(m[2]) + "/" + decode(m[3])
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// decode reads ten digits of base 32: milliseconds since 1970, plus 2 to the power of 48.
+func decode(digits string) string {
+	n, err := strconv.ParseInt(digits, 32, 64)
+	ms := n - 1<<48
+	switch {
+	case err != nil:
+		return err.Error()
+	case ms > 253402300800000+dayMS:
+		return "open"
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z")
+}
+
+const dayMS = 24 * 60 * 60 * 1000
+
+func TestExtract(t *testing.T) {
+	tests := []struct {
+		name     string
+		keys     []string
+		patients []string
+	}{
+		{"patient", []string{
+			"Patient|",
+			"Patient|_id|t|hoa␁",
+			"Patient|_lastUpdated|d|2026-03-02T01:15:30.25Z/2026-03-02T01:15:30.251Z",
+			"Patient|_tag|t|screening␁urn:khamxa:source",
+			"Patient|active|t|true␁",
+			"Patient|address-country|s|vn",
+			"Patient|address-state|s|ninh binh",
+			"Patient|address|s|5, xa hai thinh, tinh ninh binh",
+			"Patient|address|s|binh",
+			"Patient|address|s|hai thinh",
+			"Patient|address|s|hai thinh, tinh ninh binh",
+			"Patient|address|s|ninh binh",
+			"Patient|address|s|thinh, tinh ninh binh",
+			"Patient|address|s|tinh ninh binh",
+			"Patient|address|s|vn",
+			"Patient|address|s|xa hai thinh, tinh ninh binh",
+			"Patient|address|s|xom 5",
+			"Patient|address|s|xom 5, xa hai thinh, tinh ninh binh",
+			"Patient|birthdate|l|1958-08-31T17:00:00Z/1958-09-30T17:00:00Z",
+			"Patient|birthdate|h|1958-09-30T17:00:00Z/1958-08-31T17:00:00Z",
+			"Patient|deceased|t|false␁",
+			"Patient|email|t|hoa.nguyen@example.vn␁",
+			"Patient|family|s|nguyen",
+			"Patient|gender|t|female␁http://hl7.org/fhir/administrative-gender",
+			"Patient|general-practitioner|r|duc␁Practitioner",
+			"Patient|given|s|hoa",
+			"Patient|given|s|thi",
+			"Patient|identifier|t|036158004321␁http://fhir.hl7.org.vn/core/sid/cccd",
+			"Patient|identifier|t|GD4363620012345␁http://fhir.hl7.org.vn/core/sid/bhyt",
+			"Patient|name|s|hoa",
+			"Patient|name|s|nguyen",
+			"Patient|name|s|nguyen thi hoa",
+			"Patient|name|s|thi",
+			"Patient|name|s|thi hoa",
+			"Patient|organization|r|tyt-14221␁Organization",
+			"Patient|phone|t|+84912345678␁",
+			"Patient|phonetic|s|hoa",
+			"Patient|phonetic|s|nguyen",
+			"Patient|phonetic|s|nguyen thi hoa",
+			"Patient|phonetic|s|thi",
+			"Patient|phonetic|s|thi hoa",
+			"Patient|telecom|t|+84912345678␁",
+			"Patient|telecom|t|hoa.nguyen@example.vn␁",
+			"compartment|Patient/hoa",
+		}, []string{"hoa"}},
+		{"blood-pressure", []string{
+			"Observation|",
+			"Observation|_id|t|bp-1␁",
+			"Observation|category|t|vital-signs␁http://terminology.hl7.org/CodeSystem/observation-category",
+			"Observation|code|t|85354-9␁http://loinc.org",
+			"Observation|code|t|HA␁urn:khamxa:local",
+			"Observation|combo-code|t|8462-4␁http://loinc.org",
+			"Observation|combo-code|t|8480-6␁http://loinc.org",
+			"Observation|combo-code|t|85354-9␁http://loinc.org",
+			"Observation|combo-code|t|HA␁urn:khamxa:local",
+			"Observation|component-code|t|8462-4␁http://loinc.org",
+			"Observation|component-code|t|8480-6␁http://loinc.org",
+			"Observation|date|d|2026-03-01T01:20:00Z/2026-03-01T01:20:01Z",
+			"Observation|encounter|r|kham-1␁Encounter",
+			"Observation|identifier|t|urn:uuid:0b6c8a1e-6a57-4a4e-9b0c-0d1d5f0b5a10␁urn:ietf:rfc:3986",
+			"Observation|patient|r|hoa␁Patient",
+			"Observation|performer|i|36221␁urn:khamxa:cskcb",
+			"Observation|performer|r|duc␁Practitioner",
+			"Observation|status|t|final␁http://hl7.org/fhir/observation-status",
+			"Observation|subject|r|hoa␁Patient",
+			"compartment|Patient/hoa",
+		}, []string{"hoa"}},
+		{"glucose", []string{
+			"Observation|",
+			"Observation|_id|t|glu-1␁",
+			"Observation|code|t|15074-8␁http://loinc.org",
+			"Observation|combo-code|t|15074-8␁http://loinc.org",
+			"Observation|date|h|2026-03-02T17:00:00Z/2026-02-26T17:00:00Z",
+			"Observation|date|l|2026-02-26T17:00:00Z/2026-03-02T17:00:00Z",
+			"Observation|device|p|",
+			"Observation|patient|r|https://his.example.vn/fhir/Patient/77␁",
+			"Observation|status|t|preliminary␁http://hl7.org/fhir/observation-status",
+			"Observation|subject|r|https://his.example.vn/fhir/Patient/77␁",
+		}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := search.Extract(load(t, tt.name))
+			if !slices.IsSorted(got.Keys) {
+				t.Error("keys are not sorted")
+			}
+			slices.Sort(tt.keys)
+			have := visible(got.Keys)
+			slices.Sort(have)
+			if diff := cmp.Diff(tt.keys, have); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.patients, got.Patients); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// has reports which keys of one parameter the resource has.
+func has(t testing.TB, raw, prefix string) []string {
+	t.Helper()
+	var keys []string
+	for _, k := range visible(search.Extract(read(t, raw)).Keys) {
+		if rest, ok := strings.CutPrefix(k, prefix); ok {
+			keys = append(keys, rest)
+		}
+	}
+	return keys
+}
+
+func TestExtractForms(t *testing.T) {
+	long := strings.Repeat("ễ", 150)
+	tests := []struct {
+		name, raw, prefix string
+		want              []string
+	}{
+		{"choice as a date", `{"resourceType":"Condition","onsetDateTime":"2026"}`, "Condition|onset-date|l|", []string{"2025-12-31T17:00:00Z/2026-12-31T17:00:00Z"}},
+		{"choice as a string", `{"resourceType":"Condition","onsetString":"Từ nhỏ"}`, "Condition|onset-info|", []string{"s|tu nho"}},
+		{"choice of another type", `{"resourceType":"Condition","onsetString":"2026"}`, "Condition|onset-date|", nil},
+		{"other subject is no patient", `{"resourceType":"Encounter","subject":{"reference":"Group/g"}}`, "Encounter|patient|", nil},
+		{"type by member", `{"resourceType":"Encounter","subject":{"type":"Patient","identifier":{"value":"7"}}}`, "Encounter|patient|", []string{"i|7␁"}},
+		{"where literal", `{"resourceType":"Practitioner","telecom":[{"system":"email","value":"A@b.vn"},{"system":"phone","value":"1"}]}`, "Practitioner|email|", []string{"t|a@b.vn␁"}},
+		{"canonical without version", `{"resourceType":"PlanDefinition","relatedArtifact":[{"type":"depends-on","resource":"http://a/Library/x|1.0"},{"type":"citation","resource":"http://a/y"}]}`, "PlanDefinition|depends-on|", []string{"r|http://a/Library/x␁"}},
+		{"first entry only", `{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Composition","id":"c1"}},{"resource":{"resourceType":"Composition","id":"c2"}}]}`, "Bundle|composition|", []string{"r|c1␁Composition"}},
+		{"deceased by date", `{"resourceType":"Patient","deceasedDateTime":"2026-01"}`, "Patient|deceased|", []string{"t|true␁"}},
+		{"several dates", `{"resourceType":"Encounter","location":[{"period":{"start":"2026-03-01","end":"2026-03-01"}},{"period":{"start":"2026-03-02"}}]}`, "Encounter|location-period|",
+			[]string{"e|2026-02-28T17:00:00Z/2026-03-01T17:00:00Z", "m|2026-03-01T17:00:00Z/open", "n|open/2026-03-01T17:00:00Z"}},
+		{"timing by its limits", `{"resourceType":"Observation","effectiveTiming":{"event":["2026-03-02","2026-03-01"]}}`, "Observation|date|l|", []string{"2026-02-28T17:00:00Z/2026-03-02T17:00:00Z"}},
+		{"timing without limits", `{"resourceType":"Observation","effectiveTiming":{"repeat":{"frequency":2}}}`, "Observation|date|", []string{"p|"}},
+		{"no date", `{"resourceType":"Observation","effectiveDateTime":"yesterday"}`, "Observation|date|", []string{"p|"}},
+		{"a concept without coding", `{"resourceType":"Observation","code":{"text":"Huyết áp"}}`, "Observation|code|", []string{"p|"}},
+		{"wrong JSON type", `{"resourceType":"Patient","gender":7,"name":"x","birthDate":{},"managingOrganization":[[]]}`, "Patient|gender|", []string{"p|"}},
+		{"null items", `{"resourceType":"Patient","name":[{"given":[null,"An"]}]}`, "Patient|given|", []string{"s|an"}},
+		{"long text is cut at a character", `{"resourceType":"Patient","name":[{"family":"a` + long + `"}]}`, "Patient|family|s|", []string{"a" + strings.Repeat("e", 150)}},
+		{"long text is cut", `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("Ω", 150) + `"}]}`, "Patient|family|s|", []string{strings.Repeat("ω", 100)}},
+		{"marks alone", `{"resourceType":"Patient","name":[{"family":"\u0301"}]}`, "Patient|family|", []string{"p|"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, has(t, tt.raw, tt.prefix)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A resource with thousands of values gets one key in their place, and is found by it.
+func TestExtractOverflow(t *testing.T) {
+	var members strings.Builder
+	for range 3000 {
+		members.WriteString(`{"entity":{"reference":"Patient/` + fhir.NewID() + `"}},{"entity":{"reference":"Patient/` + fhir.NewID() + `"}},`)
+	}
+	raw := `{"resourceType":"Group","member":[` + members.String() + `{"entity":{"reference":"Patient/last"}}]}`
+	if diff := cmp.Diff([]string{"o|"}, has(t, raw, "Group|member|")); diff != "" {
+		t.Error(diff)
+	}
+	r := read(t, raw)
+	q := parse(t, "Group", "member=Patient/last")
+	if !q.Match(r) || !reached(t, &q.Clauses[0], search.Extract(r).Keys) {
+		t.Error("not found")
+	}
+}
+
+func TestPatients(t *testing.T) {
+	tests := []struct {
+		name, raw string
+		want      []string
+	}{
+		{"linked patients", `{"resourceType":"Patient","id":"b","link":[{"other":{"reference":"Patient/a"}}]}`, []string{"b", "a"}},
+		{"subject before performer", `{"resourceType":"Observation","performer":[{"reference":"Patient/p"}],"subject":{"reference":"Patient/s"}}`, []string{"s", "p"}},
+		{"a group", `{"resourceType":"Group","member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Device/d"}},{"entity":{"reference":"Patient/a"}}]}`, []string{"a"}},
+		{"appointment", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Practitioner/x"}},{"actor":{"reference":"Patient/a/_history/3"}}]}`, []string{"a"}},
+		{"other server", `{"resourceType":"Observation","subject":{"reference":"http://x/Patient/a"}}`, nil},
+		{"in no compartment", `{"resourceType":"Organization","id":"o"}`, nil},
+		{"patient without id", `{"resourceType":"Patient"}`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := read(t, tt.raw)
+			if diff := cmp.Diff(tt.want, search.Patients(r)); diff != "" {
+				t.Error(diff)
+			}
+			index := search.Extract(r)
+			if diff := cmp.Diff(tt.want, index.Patients); diff != "" {
+				t.Error(diff)
+			}
+			for _, id := range tt.want {
+				if !slices.Contains(index.Keys, search.CompartmentKey(id)) {
+					t.Errorf("no compartment key of %s", id)
+				}
+			}
+		})
+	}
+}
+
+func TestUpdatedKey(t *testing.T) {
+	at := time.Date(2026, 3, 1, 8, 0, 0, 123_900_000, time.UTC)
+	r := read(t, `{"resourceType":"Basic"}`)
+	stamped := read(t, string(r.Stamp("a", "1", at)))
+	if key := search.UpdatedKey("Basic", at); !slices.Contains(search.Extract(stamped).Keys, key) {
+		t.Errorf("%q is not in %q", key, search.Extract(stamped).Keys)
+	}
+	if !slices.Contains(search.Extract(r).Keys, search.TypeKey("Basic")) {
+		t.Error("no type key")
+	}
+	if search.HolderKey("Organization/x") != "holder|Organization/x" {
+		t.Error("holder key")
+	}
+}
+
+func TestFold(t *testing.T) {
+	for in, want := range map[string]string{
+		"Nguyễn Thị Hòa":         "nguyen thi hoa",
+		"NGUYỄN  THỊ\tHOÀ ":      "nguyen thi hoa",
+		"Đặng Văn Đức":           "dang van duc",
+		"Mu\u0308ller":           "muller",
+		"Ơ Ư Ă Â Ê Ô":            "o u a a e o",
+		"":                       "",
+		"\u0301 ":                "",
+		"Hải Thịnh, Ninh Bình 5": "hai thinh, ninh binh 5",
+	} {
+		if got := search.Fold(in); got != want {
+			t.Errorf("Fold(%q) is %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPrefixRange(t *testing.T) {
+	for prefix, hi := range map[string]string{
+		"a|":                  "a}",
+		"aé":                  "aê",
+		"a\U0010FFFF":         "b",
+		"a\uD7FF":             "a\uE000",
+		"\U0010FFFF":          strings.Repeat("\U0010FFFF", 4),
+		"Patient|name|s|hoà~": "Patient|name|s|hoà\x7f",
+	} {
+		if got := search.PrefixRange(prefix); got.Lo != prefix || got.Hi != hi {
+			t.Errorf("PrefixRange(%q) is %q", prefix, got)
+		}
+	}
+}
+
+func BenchmarkExtract(b *testing.B) {
+	for _, name := range []string{"patient", "blood-pressure"} {
+		b.Run(name, func(b *testing.B) {
+			r := load(b, name)
+			b.ReportAllocs()
+			for b.Loop() {
+				search.Extract(r)
+			}
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package search_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"khamxa/fhir/search"
+	"khamxa/internal/fault"
+)
+
+// parse reads a query as it stands in a URL.
+func parse(t testing.TB, resourceType, query string) *search.Query {
+	t.Helper()
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := search.Parse(resourceType, values)
+	if err != nil {
+		t.Fatalf("%s?%s: %v", resourceType, query, err)
+	}
+	return q
+}
+
+func TestParseRefuses(t *testing.T) {
+	tests := []struct {
+		typ, query string
+		code       fault.Code
+		path, says string
+	}{
+		{"Nobody", "", fault.Invalid, "_type", `"Nobody" is not a resource type`},
+		{"Patient", "nmae=x", fault.Invalid, "nmae", `Patient has no search parameter "nmae". It has: _id, _lastUpdated, _security, _tag, active, address,`},
+		{"Patient", "Name=x", fault.Invalid, "Name", "no search parameter"},
+		{"Observation", "value-quantity=5", fault.Unsupported, "value-quantity", "of type quantity, which is not served yet"},
+		{"Observation", "code-value-quantity=a$5", fault.Unsupported, "code-value-quantity", "composite"},
+		{"Patient", "_profile=x", fault.Unsupported, "_profile", "uri"},
+		{"Patient", "_text=x", fault.Unsupported, "_text", "special"},
+		{"RiskAssessment", "probability=0.5", fault.Unsupported, "probability", "number"},
+		{"Observation", "subject.name=x", fault.Unsupported, "subject.name", "Chained"},
+		{"Observation", "subject:Patient.name=x", fault.Unsupported, "subject:Patient.name", "Chained"},
+		{"Patient", "_has:Observation:patient:code=x", fault.Unsupported, "_has:Observation:patient:code", "_has"},
+		{"Patient", "_list=1", fault.Unsupported, "_list", "not served"},
+		{"Patient", "name:fuzzy=x", fault.Invalid, "name:fuzzy", `does not take the modifier ":fuzzy". It takes: :missing, :exact, :contains.`},
+		{"Patient", "name:=x", fault.Invalid, "name:", "modifier"},
+		{"Patient", "name:not=x", fault.Invalid, "name:not", "modifier"},
+		{"Patient", "gender:text=x", fault.Invalid, "gender:text", "It takes: :missing, :not."},
+		{"Patient", "birthdate:exact=2026", fault.Invalid, "birthdate:exact", "modifier"},
+		{"Observation", "subject:Nobody=1", fault.Invalid, "subject:Nobody", "modifier"},
+		{"Observation", "subject:[type]=1", fault.Invalid, "subject:[type]", "modifier"},
+		{"Observation", "subject:Medication=1", fault.Invalid, "subject:Medication", "cannot point to Medication. It points to: Device, Group, Location, Patient."},
+		{"Observation", "subject:Patient=Group/1", fault.Invalid, "subject:Patient", "an id or Patient/id"},
+		{"Observation", "subject=Medication/1", fault.Invalid, "subject", "cannot point to Medication"},
+		{"Observation", "subject=Patient/1/_history/2", fault.Unsupported, "subject", "one version"},
+		{"Observation", "subject=a b", fault.Invalid, "subject", "no reference"},
+		{"Observation", "date=xx2026", fault.Invalid, "date", `begins with "xx", which is no prefix`},
+		{"Observation", "date=GE2026", fault.Invalid, "date", "no prefix"},
+		{"Observation", "date=2026-13", fault.Invalid, "date", "is no date"},
+		{"Observation", "date=2026-02-30", fault.Invalid, "date", "is no date"},
+		{"Observation", "date=ge", fault.Invalid, "date", "is no date"},
+		{"Observation", "date=12.03.2026", fault.Invalid, "date", "is no date"},
+		{"Patient", "name=", fault.Invalid, "name", "has no value"},
+		{"Patient", "name=a,,b", fault.Invalid, "name", "empty one"},
+		{"Patient", "name=%CC%81", fault.Invalid, "name", "nothing to search for"},
+		{"Patient", "name=a%5Cb", fault.Invalid, "name", "backslash"},
+		{"Patient", "name=a%00", fault.Invalid, "name", "control characters"},
+		{"Patient", "name=%FF", fault.Invalid, "name", "UTF-8"},
+		{"Patient", "identifier=|", fault.Invalid, "identifier", "neither system nor code"},
+		{"Patient", "name:missing=yes", fault.Invalid, "name:missing", "true or false"},
+		{"Patient", "name:missing=true,false", fault.Invalid, "name:missing", "one value"},
+		{"Patient", "_count=x", fault.Invalid, "_count", "whole number"},
+		{"Patient", "_count=-1", fault.Invalid, "_count", "whole number"},
+		{"Patient", "_count=1&_count=2", fault.Invalid, "_count", "once"},
+		{"Patient", "_sort=nope", fault.Invalid, "_sort", "to sort by"},
+		{"Patient", "_sort=", fault.Invalid, "_sort", "once"},
+		{"Observation", "_sort=value-quantity", fault.Unsupported, "_sort", "cannot be sorted by"},
+		{"Patient", "_total=some", fault.Invalid, "_total", "none, estimate or accurate"},
+		{"Patient", "_summary=true", fault.Unsupported, "_summary", "count and false"},
+		{"Patient", "_summary=all", fault.Invalid, "_summary", "count or false"},
+		{"Patient", "_format=xml", fault.Unsupported, "_format", "JSON"},
+		{"Patient", "_pretty=1", fault.Invalid, "_pretty", "true or false"},
+		{"Patient", "_elements=id", fault.Unsupported, "_elements", "not served"},
+		{"Patient", "_include=*", fault.Unsupported, "_include", "one parameter at a time"},
+		{"Patient", "_include=organization", fault.Invalid, "_include", "Type:parameter"},
+		{"Patient", "_include=Patient:name", fault.Invalid, "_include", "no reference parameter"},
+		{"Patient", "_include=Observation:patient", fault.Invalid, "_include", "must begin with Patient"},
+		{"Patient", "_include=Patient:organization:Device", fault.Invalid, "_include", "cannot point to"},
+		{"Patient", "_include:iterate=Patient:organization", fault.Unsupported, "_include:iterate", ":iterate"},
+		{"Patient", "_revinclude=Encounter:location", fault.Invalid, "_revinclude", "does not point to Patient"},
+		{"Patient", "_revinclude=Observation:subject:Device", fault.Invalid, "_revinclude", "does not point to Patient"},
+		{"Patient", "_id=" + strings.Repeat("a,", 1000) + "a", fault.TooCostly, "", "at most 1000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.typ+"?"+tt.query[:min(len(tt.query), 40)], func(t *testing.T) {
+			values, err := url.ParseQuery(tt.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := search.Parse(tt.typ, values)
+			if err == nil {
+				t.Fatalf("accepted as %+v", q)
+			}
+			if fault.CodeOf(err) != tt.code || fault.PathOf(err) != tt.path {
+				t.Errorf("code %s, path %q", fault.CodeOf(err), fault.PathOf(err))
+			}
+			if says := fault.MessageOf(err); !strings.Contains(says, tt.says) || !strings.HasSuffix(says, ".") {
+				t.Errorf("says %q, want %q in it", says, tt.says)
+			}
+		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	q := parse(t, "Observation", "patient=hoa&date=ge2026-01&date=lt2026-02&_sort=-date,code&_count=500&_total=estimate&_format=json&_pretty=true&_summary=false"+
+		"&_include=Observation:patient&_include=Observation:encounter:Encounter&_revinclude=Provenance:target")
+	if q.Count != search.MaxCount || q.Total != search.TotalEstimate || len(q.Clauses) != 3 {
+		t.Errorf("%+v", q)
+	}
+	if len(q.Sort) != 2 || q.Sort[0].Param.Code != "date" || !q.Sort[0].Descending || q.Sort[1].Descending {
+		t.Errorf("sort %+v", q.Sort)
+	}
+	if len(q.Include) != 2 || q.Include[1].Target != "Encounter" || len(q.RevInclude) != 1 || q.RevInclude[0].Source != "Provenance" {
+		t.Errorf("include %+v %+v", q.Include, q.RevInclude)
+	}
+	want := url.Values{
+		"patient": {"hoa"}, "date": {"ge2026-01", "lt2026-02"}, "_sort": {"-date,code"}, "_count": {"200"}, "_total": {"estimate"},
+		"_include": {"Observation:patient", "Observation:encounter:Encounter"}, "_revinclude": {"Provenance:target"},
+	}
+	if diff := cmp.Diff(want, q.Values); diff != "" {
+		t.Error(diff)
+	}
+	again, err := search.Parse("Observation", q.Values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(q.Values, again.Values); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseDefaults(t *testing.T) {
+	q := parse(t, "Patient", "")
+	if q.Count != search.DefaultCount || q.Total != search.TotalNone || len(q.Clauses) != 0 || len(q.Values) != 0 {
+		t.Errorf("%+v", q)
+	}
+	for _, query := range []string{"_count=0", "_summary=count", "_summary=count&_count=5&_total=none", "_count=0&_total=none"} {
+		q := parse(t, "Patient", query)
+		if q.Count != 0 || q.Total != search.TotalAccurate {
+			t.Errorf("%s: count %d, total %s", query, q.Count, q.Total)
+		}
+	}
+}
+
+// FuzzSearch: whatever is asked, the answer is a query or a sentence; a query can be rebuilt from its values and says the
+// same of a resource, and a match is reached by every driving clause.
+func FuzzSearch(f *testing.F) {
+	for _, s := range []string{
+		"name=nguyen&birthdate=ge1950&gender=female", "identifier=http://fhir.hl7.org.vn/core/sid/cccd|036158004321", "name:exact=Hòa", "_id=hoa,b",
+		`name=a\,b\|c`, "_lastUpdated=ap2026-03-02T08:15:30.250 07:00", "general-practitioner:Practitioner=duc", "address:contains=ninh&_sort=-name", "birthdate=ne1958,sa1957-12-31",
+	} {
+		f.Add(s)
+	}
+	patient := load(f, "patient")
+	keys := search.Extract(patient).Keys
+	f.Fuzz(func(t *testing.T, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		q, err := search.Parse("Patient", values)
+		if err != nil {
+			if fault.CodeOf(err) == fault.Internal || fault.MessageOf(err) == "" {
+				t.Fatalf("%q: %v", query, err)
+			}
+			return
+		}
+		again, err := search.Parse("Patient", q.Values)
+		if err != nil || again.Match(patient) != q.Match(patient) {
+			t.Fatalf("%q again as %q: %v", query, q.Values.Encode(), err)
+		}
+		for _, k := range q.Sort {
+			k.Value(patient)
+		}
+		for i := range q.Clauses {
+			if q.Match(patient) && !reached(t, &q.Clauses[i], keys) {
+				t.Fatalf("%q matches and is not reached by clause %d", query, i)
+			}
+		}
+	})
+}
