@@ -58,12 +58,13 @@ type Consult struct {
 	StationName string `json:"station_name,omitempty"`
 
 	Phase   Phase         `json:"phase"`
-	At      time.Time     `json:"at"`      // when it is booked for
-	Length  time.Duration `json:"length"`  // planned
-	Now     bool          `json:"now"`     // booked to begin at once
-	Kept    bool          `json:"kept"`    // the booking is in the FHIR log
-	Present bool          `json:"present"` // the patient's page is connected at this moment, as far as is known
-	Seen    time.Time     `json:"seen"`    // when Present last changed
+	At      time.Time     `json:"at"`       // when it is booked for
+	Length  time.Duration `json:"length"`   // planned
+	Now     bool          `json:"now"`      // booked to begin at once
+	ByPhone bool          `json:"by_phone"` // the conversation was by telephone
+	Kept    bool          `json:"kept"`     // the booking is in the FHIR log
+	Present bool          `json:"present"`  // the patient's page is connected at this moment, as far as is known
+	Seen    time.Time     `json:"seen"`     // when Present last changed
 
 	Booked   time.Time `json:"booked"`
 	Invited  time.Time `json:"invited"`

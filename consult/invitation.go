@@ -70,6 +70,7 @@ func (s *Service) Invite(ctx context.Context, a Actor, id string) (Consult, Link
 	c, err = s.command(ctx, a, id, Invite, func(c *Consult) error {
 		old = c.Invitation
 		c.Invitation, c.Present, c.Invited, c.Closed = &inv, false, s.now(), time.Time{}
+		c.ByPhone = false
 		return nil
 	})
 	if err != nil {

@@ -130,7 +130,7 @@ func (sec *Section) apply(e Edit, by Person, now time.Time) bool {
 }
 
 // cleanText brings text from a form into the form that is kept: NFC, line feeds, no control characters (FHIR R4
-// datatypes.html#string forbids them), no spaces at the ends of lines' sum.
+// datatypes.html#string forbids them).
 func cleanText(path, text string) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", fault.New(fault.Invalid, "consult.cleanText", "The text is not valid Unicode.").At(path)
@@ -143,7 +143,7 @@ func cleanText(path, text string) (string, error) {
 		return r
 	}, text)
 	if utf8.RuneCountInString(text) > MaxSection {
-		return "", fault.Newf(fault.TooLarge, "consult.cleanText", "A section holds at most %d characters.", MaxSection).At(path)
+		return "", fault.New(fault.TooLarge, "consult.cleanText", "A section holds at most 8,000 characters.").At(path)
 	}
 	return text, nil
 }

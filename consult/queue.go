@@ -176,3 +176,20 @@ func (q *Queue) sort() {
 func (q Queue) Empty() bool {
 	return len(q.Waiting)+len(q.InCall)+len(q.Unsaved)+len(q.Booked)+len(q.Later)+len(q.Done) == 0
 }
+
+// OpenFor gives the consult of a patient that is under way or booked until the end of today, or books one for now. It is how a work
+// list or a chart opens a consult.
+func (s *Service) OpenFor(ctx context.Context, a Actor, patient string) (Consult, error) {
+	q, err := s.Queue(ctx, a)
+	if err != nil {
+		return Consult{}, err
+	}
+	for _, list := range [][]Consult{q.InCall, q.Waiting, q.Booked, q.Unsaved} {
+		for _, c := range list {
+			if c.Patient.ID == patient {
+				return c, nil
+			}
+		}
+	}
+	return s.Book(ctx, a, Booking{Patient: patient})
+}

@@ -109,7 +109,7 @@ func Next(p Phase, c Command, r Role) (Phase, error) {
 	}
 	to, ok := row.to[p]
 	if !ok {
-		return p, fault.Newf(fault.State, "consult.Next", "This cannot be done now: the consult is %s.", p)
+		return p, fault.New(fault.State, "consult.Next", "This cannot be done at this stage of the consult.")
 	}
 	return to, nil
 }

@@ -324,3 +324,11 @@ func (s *Service) random(n int) (string, error) {
 	}
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)), nil
 }
+
+// Find is one patient that the actor may book.
+func (s *Service) Find(ctx context.Context, a Actor, patient string) (Profile, error) {
+	if !a.Is(Doctor) {
+		return Profile{}, fault.New(fault.Forbidden, "consult.Find", "Only a doctor may book a consult.")
+	}
+	return s.patients.Patient(ctx, a.Stations, patient)
+}

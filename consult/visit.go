@@ -45,7 +45,7 @@ func (s *Service) ConvertToPhone(ctx context.Context, a Actor, id string) (Consu
 		if c.Started.IsZero() {
 			c.Started = s.now()
 		}
-		c.Present, c.Closed = false, time.Time{}
+		c.ByPhone, c.Present, c.Closed = true, false, time.Time{}
 		return nil
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func (s *Service) SaveVitals(ctx context.Context, a Actor, id string, r Reading)
 	}
 	c, err := s.command(ctx, a, id, SaveVitals, func(c *Consult) error {
 		if r.N < 1 || r.N > len(c.Readings)+1 || r.N > maxReadings {
-			return fault.Newf(fault.Invalid, "consult.SaveVitals", "A consult holds at most %d readings, numbered in order.", maxReadings).At("n")
+			return fault.New(fault.Invalid, "consult.SaveVitals", "A consult holds at most 10 readings, numbered in order.").At("n")
 		}
 		next := Reading{N: r.N, Systolic: r.Systolic, Diastolic: r.Diastolic, Pulse: r.Pulse, At: s.now(), By: a.Person}
 		if r.N > len(c.Readings) {
