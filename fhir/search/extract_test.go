@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
 
 	"khamxa/fhir"
 	"khamxa/fhir/search"
@@ -323,4 +325,20 @@ func BenchmarkExtract(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestFoldByCharacter: folding does not depend on how the text is composed, and folded text folds to itself.
+func TestFoldByCharacter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z đĐảạấờỹ가한ẞ\x{0300}-\x{0323}]{0,20}`)).Draw(t, "text")
+		folded := search.Fold(s)
+		for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+			if got := search.Fold(form.String(s)); got != folded {
+				t.Fatalf("%q folds to %q, composed otherwise to %q", s, folded, got)
+			}
+		}
+		if again := search.Fold(folded); again != folded {
+			t.Fatalf("%q folds to %q, and that to %q", s, folded, again)
+		}
+	})
 }

@@ -13,28 +13,73 @@ import (
 // Fold is how text is compared in string searches: đ becomes d, marks are stripped after canonical decomposition, letters
 // are lower case, and white space is single blanks between words. "Nguyễn  Thị Hoà" and "nguyen thi hoa" fold alike.
 func Fold(s string) string {
-	b := make([]byte, 0, len(s))
-	blank := false
-	s = norm.NFD.String(s)
-	for _, r := range s {
-		switch {
-		case unicode.IsSpace(r):
-			blank = len(b) > 0
+	f := folder{out: make([]byte, 0, len(s))}
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			f.ascii(c)
+			i++
 			continue
-		case unicode.Is(unicode.Mn, r):
-			continue
-		case r == 'đ' || r == 'Đ': // has no decomposition
-			r = 'd'
+		}
+		// Character by character is enough: what reordering would change are marks, and those are dropped.
+		p := norm.NFD.PropertiesString(s[i:])
+		n := max(p.Size(), 1)
+		switch d := p.Decomposition(); {
+		case d != nil:
+			for _, r := range string(d) {
+				f.rune(r)
+			}
 		default:
-			r = unicode.ToLower(r)
+			for _, r := range norm.NFD.String(s[i : i+n]) { // Hangul is decomposed by rule
+				f.rune(r)
+			}
 		}
-		if blank {
-			b = append(b, ' ')
-			blank = false
-		}
-		b = utf8.AppendRune(b, r)
+		i += n
 	}
-	return string(b)
+	return string(f.out)
+}
+
+// folder collects folded text.
+type folder struct {
+	out   []byte
+	blank bool // white space is due before the next character
+}
+
+func (f *folder) ascii(c byte) {
+	switch {
+	case c == ' ' || c >= '\t' && c <= '\r':
+		f.blank = len(f.out) > 0
+		return
+	case c >= 'A' && c <= 'Z':
+		c += 'a' - 'A'
+	}
+	f.gap()
+	f.out = append(f.out, c)
+}
+
+func (f *folder) rune(r rune) {
+	switch {
+	case r < utf8.RuneSelf:
+		f.ascii(byte(r))
+		return
+	case unicode.Is(unicode.Mn, r):
+		return
+	case unicode.IsSpace(r):
+		f.blank = len(f.out) > 0
+		return
+	case r == 'đ' || r == 'Đ': // has no decomposition
+		r = 'd'
+	default:
+		r = unicode.ToLower(r)
+	}
+	f.gap()
+	f.out = utf8.AppendRune(f.out, r)
+}
+
+func (f *folder) gap() {
+	if f.blank {
+		f.out = append(f.out, ' ')
+		f.blank = false
+	}
 }
 
 // words calls f with folded text and with what is left of it from each further word, at most maxWords times, until f answers
