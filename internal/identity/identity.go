@@ -154,10 +154,15 @@ func (s *Service) load(ctx context.Context, key string, v any) (int64, error) {
 
 // save writes v under the key if the stored version is still the given one.
 func (s *Service) save(ctx context.Context, key string, v any, version int64, expires time.Time) error {
+	_, err := s.put(ctx, key, v, version, expires)
+	return err
+}
+
+// put is save for who needs the new version.
+func (s *Service) put(ctx context.Context, key string, v any, version int64, expires time.Time) (int64, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "identity.save", "A record could not be written.")
+		return 0, fault.Wrap(err, fault.Internal, "identity.put", "A record could not be written.")
 	}
-	_, err = s.records.Put(ctx, records.Record{Key: key, Value: raw, Version: version, Expires: expires})
-	return err
+	return s.records.Put(ctx, records.Record{Key: key, Value: raw, Version: version, Expires: expires})
 }

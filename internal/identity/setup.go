@@ -116,7 +116,8 @@ func (s *Service) CompleteSetup(ctx context.Context, code string, n NewStaff) (S
 	// Taking the code first, by version, makes it one-time; it is given back if the rest fails.
 	taken := setup{Login: st.Login, Taken: true}
 	expires := s.clock().Add(SetupLife)
-	if err := s.save(ctx, setupKey(code), taken, version, expires); err != nil {
+	version, err = s.put(ctx, setupKey(code), taken, version, expires)
+	if err != nil {
 		if fault.Is(err, fault.Conflict) {
 			return Staff{}, fault.New(fault.Gone, "identity.CompleteSetup", BadSetup)
 		}
@@ -124,7 +125,8 @@ func (s *Service) CompleteSetup(ctx context.Context, code string, n NewStaff) (S
 	}
 	who, err := s.applySetup(ctx, st, n)
 	if err != nil {
-		if back := s.save(ctx, setupKey(code), st, version+1, expires); back != nil {
+		// The request may have been ended; the code must come back all the same.
+		if back := s.save(context.WithoutCancel(ctx), setupKey(code), st, version, expires); back != nil {
 			s.log.WarnContext(ctx, "identity: a set-up code was lost after a failure", "error", back)
 		}
 		return Staff{}, err

@@ -68,7 +68,7 @@ func (web *Web) row(s identity.Staff, self bool) staffRow {
 		row.State, row.Badge = "identity.state.waiting", "warn"
 	}
 	for _, g := range s.Roles {
-		row.Roles = append(row.Roles, roleView{Title: "role." + string(g.Role), Whole: g.Communes == nil, Places: web.placeNames(g.Communes)})
+		row.Roles = append(row.Roles, roleView{Title: "role." + string(g.Role), Whole: g.Communes == nil && g.Role != identity.Admin, Places: web.placeNames(g.Communes)})
 	}
 	return row
 }

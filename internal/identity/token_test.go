@@ -1,0 +1,223 @@
+package identity_test
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"khamxa/internal/fault"
+	"khamxa/internal/identity"
+)
+
+func client(t testing.TB, s *identity.Service, scope string, communes ...string) (identity.Client, string) {
+	t.Helper()
+	c, secret, err := s.CreateClient(context.Background(), identity.NewClient{Name: "Phần mềm trạm", Scope: scope, Communes: communes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, secret
+}
+
+func TestCreateClientRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		new  identity.NewClient
+		path string
+	}{
+		"no name":        {identity.NewClient{Scope: "system/*.rs"}, "name"},
+		"no scope":       {identity.NewClient{Name: "x"}, "scope"},
+		"one bad scope":  {identity.NewClient{Name: "x", Scope: "system/Patient.rs user/*.rs"}, "scope"},
+		"bad commune":    {identity.NewClient{Name: "x", Scope: "system/*.rs", Communes: []string{"tyt"}}, "commune"},
+		"empty, not nil": {identity.NewClient{Name: "x", Scope: "system/*.rs", Communes: []string{}}, "commune"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := service(t).CreateClient(context.Background(), c.new)
+			wantCode(t, err, fault.Invalid)
+			if fault.PathOf(err) != c.path {
+				t.Errorf("error is at %q, want %q", fault.PathOf(err), c.path)
+			}
+		})
+	}
+}
+
+func TestToken(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	c, secret := client(t, s, "system/Observation.rs system/Patient.cruds", "14221")
+	token, err := s.Token(ctx, c.ID, secret, "", "192.0.2.1")
+	if err != nil || token.Scope != "system/Observation.rs system/Patient.cruds" {
+		t.Fatalf("token with scope %q, %v", token.Scope, err)
+	}
+	caller, err := s.VerifyBearer(ctx, token.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caller.Reference() != "Device/"+c.ID || !strings.HasPrefix(caller.Reference(), "Device/client-") {
+		t.Errorf("caller is %q", caller.Reference())
+	}
+	if h := caller.Holders(); len(h) != 1 || h[0] != "Organization/tyt-14221" {
+		t.Errorf("caller holds %v", h)
+	}
+	if !caller.Allows("Observation", identity.ReadVerb) || caller.Allows("Observation", identity.UpdateVerb) || !caller.Allows("Patient", identity.DeleteVerb) {
+		t.Error("the caller's rights are not the scopes")
+	}
+	if caller.Has(identity.Doctor) {
+		t.Error("a client has a staff role")
+	}
+
+	narrow, err := s.Token(ctx, c.ID, secret, "system/Patient.r system/Encounter.rs user/*.*", "192.0.2.1")
+	if err != nil || narrow.Scope != "system/Patient.r" {
+		t.Errorf("narrowed to %q, %v", narrow.Scope, err)
+	}
+	_, err = s.Token(ctx, c.ID, secret, "system/Encounter.rs", "192.0.2.1")
+	wantCode(t, err, fault.Forbidden)
+	for name, try := range map[string][2]string{
+		"wrong secret":   {c.ID, secret[1:] + "x"},
+		"no secret":      {c.ID, ""},
+		"unknown client": {"client-0000000000", secret},
+		"odd id":         {"../staff/admin", secret},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Token(ctx, try[0], try[1], "", "192.0.2.1")
+			wantCode(t, err, fault.Unauthenticated)
+		})
+	}
+}
+
+func TestTokenGuessingIsLimited(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	c, secret := client(t, s, "system/*.rs")
+	for range 5 {
+		_, err := s.Token(ctx, c.ID, "x", "", "192.0.2.9")
+		wantCode(t, err, fault.Unauthenticated)
+	}
+	_, err := s.Token(ctx, c.ID, secret, "", "192.0.2.9")
+	wantCode(t, err, fault.TooMany)
+	for range 100 {
+		if _, err := s.Token(ctx, c.ID, secret, "", "192.0.2.10"); err != nil {
+			t.Fatalf("an honest client is limited: %v", err)
+		}
+	}
+}
+
+func TestBearerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, ctx := service(t), context.Background()
+		c, secret := client(t, s, "system/*.rs")
+		token, err := s.Token(ctx, c.ID, secret, "", "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(identity.TokenLife - time.Second)
+		if _, err := s.VerifyBearer(ctx, token.AccessToken); err != nil {
+			t.Errorf("a second before its end: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		_, err = s.VerifyBearer(ctx, token.AccessToken)
+		wantCode(t, err, fault.Unauthenticated)
+
+		token, err = s.Token(ctx, c.ID, secret, "", "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DisableClient(ctx, c.ID); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.VerifyBearer(ctx, token.AccessToken)
+		wantCode(t, err, fault.Unauthenticated)
+		_, err = s.Token(ctx, c.ID, secret, "", "192.0.2.1")
+		wantCode(t, err, fault.Unauthenticated)
+	})
+}
+
+func TestForgedTokens(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	c, secret := client(t, s, "system/*.rs")
+	good, err := s.Token(ctx, c.ID, secret, "", "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(good.AccessToken, ".")
+	claims := jwt.MapClaims{"iss": "khamxa", "aud": "khamxa-fhir", "sub": c.ID, "scope": "system/*.cruds", "exp": time.Now().Add(time.Hour).Unix()}
+	none, err := jwt.NewWithClaims(jwt.SigningMethodNone, claims).SignedString(jwt.UnsafeAllowNoneSignatureType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherKey, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte("guessed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wider := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"khamxa","aud":["khamxa-fhir"],"sub":"` + c.ID + `","scope":"system/*.cruds","exp":99999999999}`))
+	ticket := s.Tickets().Issue(identity.Ticket{Room: "r", Peer: c.ID, Role: "doctor", Expires: time.Now().Add(time.Hour)})
+	for name, token := range map[string]string{
+		"empty":            "",
+		"not a token":      "Bearer",
+		"alg none":         none,
+		"another key":      otherKey,
+		"changed claims":   parts[0] + "." + wider + "." + parts[2],
+		"no signature":     parts[0] + "." + parts[1] + ".",
+		"a room ticket":    ticket,
+		"very long":        strings.Repeat("a", 1<<20),
+		"trailing garbage": good.AccessToken + "x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.VerifyBearer(ctx, token)
+			wantCode(t, err, fault.Unauthenticated)
+		})
+	}
+	if _, err := s.Tickets().Verify(good.AccessToken); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a bearer token opens a room: %v", err)
+	}
+}
+
+func TestTicket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tickets := service(t).Tickets()
+		want := identity.Ticket{Room: "c-01", Peer: "p_1", Role: "patient", Name: "Bác Ổi", Admitted: true, Expires: time.Now().Add(5 * time.Minute).UTC().Truncate(time.Second)}
+		text := tickets.Issue(want)
+		got, err := tickets.Verify(text)
+		if err != nil || got != want {
+			t.Errorf("got %+v, %v; want %+v", got, err, want)
+		}
+		time.Sleep(6 * time.Minute)
+		_, err = tickets.Verify(text)
+		wantCode(t, err, fault.Unauthenticated)
+
+		later := time.Now().Add(time.Minute)
+		for name, bad := range map[string]identity.Ticket{
+			"no room":         {Peer: "p", Role: "doctor", Expires: later},
+			"subject in room": {Room: "a.>", Peer: "p", Role: "doctor", Expires: later},
+			"no role":         {Room: "r", Peer: "p", Expires: later},
+			"no peer":         {Room: "r", Role: "doctor", Expires: later},
+			"no expiry":       {Room: "r", Peer: "p", Role: "doctor"},
+			"long name":       {Room: "r", Peer: "p", Role: "doctor", Expires: later, Name: strings.Repeat("a", 401)},
+		} {
+			if text := tickets.Issue(bad); text != "" {
+				t.Errorf("%s: a ticket was issued", name)
+			}
+		}
+	})
+}
+
+func FuzzVerifyTicket(f *testing.F) {
+	s := service(f)
+	good := s.Tickets().Issue(identity.Ticket{Room: "r", Peer: "p", Role: "doctor", Expires: time.Now().Add(time.Hour)})
+	f.Add(good)
+	f.Add("a.b.c")
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := s.Tickets().Verify(text)
+		if err == nil && text != good {
+			t.Errorf("%q is taken for a ticket", text)
+		}
+		if _, err := s.VerifyBearer(context.Background(), text); err == nil {
+			t.Errorf("%q is taken for a bearer token", text)
+		}
+		if _, err := s.Session(context.Background(), text); err == nil {
+			t.Errorf("%q is taken for a session", text)
+		}
+	})
+}
