@@ -245,3 +245,22 @@ func positionText(p Position) string {
 	}
 	return ""
 }
+
+// DispenseResource is medicine for hypertension that was handed out, as a completed MedicationDispense. Which medicine is not kept in
+// this version.
+type DispenseResource struct {
+	ID        string
+	Patient   string
+	Encounter string // id
+	At        time.Time
+	Days      int // supply
+}
+
+// Body is the resource as JSON.
+func (d DispenseResource) Body() []byte {
+	return fhir.BuildResource("MedicationDispense", d.ID).String("status", "completed").
+		Object("medicationCodeableConcept", fhir.Build().String("text", "Thuốc điều trị tăng huyết áp")).
+		Object("subject", fhir.Ref("Patient/"+d.Patient)).Object("context", fhir.Ref("Encounter/"+d.Encounter)).
+		Object("daysSupply", fhir.Quantity(float64(d.Days), 0, "ngày", "d")).
+		Instant("whenHandedOver", d.At.In(place.Zone())).Bytes()
+}
