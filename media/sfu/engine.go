@@ -86,6 +86,9 @@ func newSettings(o Options, s *sockets) (webrtc.SettingEngine, error) {
 			return e, fault.Wrap(err, fault.Invalid, "sfu.New", "The public addresses cannot be used.")
 		}
 	}
+	// A track is known when it is negotiated, not when its first packet comes: both tracks of a peer are offered to the others at once, and
+	// a camera that is off for now is there already.
+	e.SetFireOnTrackBeforeFirstRTP(true)
 	// The peers answer "active", which makes the node the DTLS server, and the server picks the SRTP profile: AES-GCM costs a fifth of AES-CM with HMAC-SHA1.
 	e.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	e.SetDTLSEllipticCurves(dtlselliptic.X25519, dtlselliptic.P256)

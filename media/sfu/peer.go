@@ -13,6 +13,9 @@ import (
 	"khamxa/media"
 )
 
+// ownLines is how many m-lines, the first ones, are for what the peer sends.
+const ownLines = 2
+
 // gatherTimeout bounds the collecting of the node's own addresses, which needs no network.
 const gatherTimeout = 3 * time.Second
 
@@ -26,6 +29,7 @@ type peer struct {
 	gone       bool
 	state      media.State
 	candidates int // that the peer has named
+	expected   int // tracks that the peer's last answer said it sends
 	published  map[webrtc.RTPCodecType]*track
 	slots      []*slot // m-lines that carry other peers' tracks to this one
 
@@ -198,8 +202,7 @@ func (p *peer) carry(t *track) (bool, error) {
 		p.listen(d, sender)
 		return true, nil
 	}
-	const own = 2 // the m-lines for what the peer sends
-	if own+len(p.slots) >= media.MaxLines {
+	if ownLines+len(p.slots) >= media.MaxLines {
 		return false, nil
 	}
 	transceiver, err := p.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
@@ -238,14 +241,20 @@ func (p *peer) answer(a media.Answer) error {
 	case a.Seq < p.seq || !p.outstanding:
 		return nil
 	}
-	sdp, candidates, err := cleanAnswer(a.SDP)
+	c, err := cleanAnswer(a.SDP)
 	if err != nil {
 		return err
 	}
-	if err := p.countCandidates(candidates); err != nil {
+	if err := p.countCandidates(c.candidates); err != nil {
 		return err
 	}
-	err = p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp})
+	p.expected = 0
+	for _, sends := range c.sends[:min(ownLines, len(c.sends))] {
+		if sends {
+			p.expected++
+		}
+	}
+	err = p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: c.text})
 	if err != nil {
 		return fault.Wrap(err, fault.Invalid, op, "The session description does not answer the offer.").(*fault.Error).At("sdp")
 	}
@@ -326,11 +335,10 @@ func (p *peer) answerMissing() {
 
 // receive publishes a track that the peer sends, and forwards it until it ends.
 func (p *peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t, ok := newTrack(p, remote)
-	if !ok {
-		p.room.node.log.Info("media track refused", "room", p.room.id, "codec", remote.Codec().MimeType)
-		return
+	if remote.RID() != "" {
+		return // a simulcast layer, which was not offered
 	}
+	t := newTrack(p, remote)
 	p.room.mu.Lock()
 	if p.gone {
 		p.room.mu.Unlock()

@@ -3,10 +3,14 @@ package sfu
 import (
 	"context"
 	"sync"
+	"time"
 
 	"khamxa/internal/fault"
 	"khamxa/media"
 )
+
+// siblingWait is how long a track waits for the other one of its peer before it is offered alone.
+const siblingWait = 100 * time.Millisecond
 
 // room is one call: its peers and the tracks that they publish. It ends with its last peer. Everything in it, its peers' negotiation
 // state included, is under mu.
@@ -164,7 +168,18 @@ func (r *room) publish(p *peer, t *track) {
 	}
 	p.published[t.kind] = t
 	r.tracks = append(r.tracks, t)
-	r.negotiateAll()
+	if len(p.published) >= p.expected {
+		r.negotiateAll()
+		return
+	}
+	// The peer's other track is about to come: one offer for both.
+	time.AfterFunc(siblingWait, func() {
+		r.node.run(p, "negotiation", func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.negotiateAll()
+		})
+	})
 }
 
 // unpublish takes a track that ended out of the room, if it is still there.

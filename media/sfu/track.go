@@ -22,6 +22,7 @@ type track struct {
 	peer *peer
 	kind webrtc.RTPCodecType
 	mime string
+	pt   uint8 // of the publisher's packets
 	id   string
 	ssrc uint32 // the publisher's
 
@@ -42,16 +43,17 @@ type keyRequests struct {
 	ended   bool
 }
 
-// newTrack makes the track of a remote one; false when its codec is not one of ours, or it is a simulcast layer.
-func newTrack(p *peer, remote *webrtc.TrackRemote) (*track, bool) {
-	mime := remote.Codec().MimeType
-	if mime != webrtc.MimeTypeVP8 && mime != webrtc.MimeTypeOpus || remote.RID() != "" {
-		return nil, false
-	}
-	return &track{
-		node: p.room.node, peer: p, kind: remote.Kind(), mime: mime, ssrc: uint32(remote.SSRC()),
+// newTrack makes the track of a remote one. There is one codec of each kind, so that the kind tells it before the first packet.
+func newTrack(p *peer, remote *webrtc.TrackRemote) *track {
+	t := &track{
+		node: p.room.node, peer: p, kind: remote.Kind(), ssrc: uint32(remote.SSRC()),
 		id: p.session + "-" + remote.Kind().String(),
-	}, true
+	}
+	t.mime, t.pt = webrtc.MimeTypeOpus, uint8(opusPT)
+	if t.kind == webrtc.RTPCodecTypeVideo {
+		t.mime, t.pt = webrtc.MimeTypeVP8, uint8(vp8PT)
+	}
+	return t
 }
 
 // readPackets forwards what comes until the track ends.
@@ -64,7 +66,7 @@ func (t *track) readPackets(remote *webrtc.TrackRemote) {
 			return
 		}
 		size, err := h.Unmarshal(buf[:n])
-		if err != nil {
+		if err != nil || h.PayloadType != t.pt {
 			continue
 		}
 		payload := buf[size:n]
