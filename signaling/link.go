@@ -19,7 +19,7 @@ type Conn interface {
 	Close(code wire.Code)
 }
 
-// Link is one connection's way into the server. Receive and Closed are called by one goroutine, the connection's reader.
+// Link is one connection's way into the server. Receive, Fail and Closed are called by one goroutine, the connection's reader.
 type Link struct {
 	server *Server
 	conn   Conn
@@ -186,6 +186,9 @@ func (l *Link) send(raw []byte) {
 		l.fail(wire.TooSlow, "")
 	}
 }
+
+// Fail ends the connection for a reason that its carrier has found: a broken frame, silence. Only the first reason counts.
+func (l *Link) Fail(code wire.Code) { l.fail(code, "") }
 
 // fail tells why and closes.
 func (l *Link) fail(code wire.Code, re wire.Type) {

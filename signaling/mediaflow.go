@@ -183,7 +183,7 @@ func (r *room) startMedia(st *seat) {
 		st.media.phase = mediaIdle
 		return
 	}
-	if st.media.attempts == 0 {
+	if st.media.told != wire.MediaReconnecting {
 		r.tellMedia(st, wire.MediaConnecting)
 	}
 	st.onNode = true

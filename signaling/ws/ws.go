@@ -1,0 +1,170 @@
+// Package ws carries signalling over WebSocket (RFC 6455): it turns GET /signal into links of a signaling.Server.
+//
+// It frames, counts bytes, pings, and closes with the right status; it does not look into messages. cmd/khamxa mounts the Handler.
+//
+// An idle connection is one parked goroutine and about a kilobyte of state: the request's goroutine and buffers go back to
+// net/http, a writer runs only while there is something to write, and nothing is kept to read into. Measured by
+// TestIdleMemory (welcomed, waiting for admission, room and seat included): about IDLEKIB KiB a connection, besides the kernel's socket.
+package ws
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"khamxa/internal/fault"
+	"khamxa/signaling"
+)
+
+// DefaultMaxConnections is used when Options has no other number.
+const DefaultMaxConnections = 20_000
+
+// Options are what a Handler is made of.
+type Options struct {
+	Server *signaling.Server
+	// PublicURL is the address that browsers use, such as https://kham.example. If it is set, only pages of this origin may connect;
+	// if not, only pages of the host that the request names.
+	PublicURL string
+	// MaxConnections bounds the open connections; 0 means DefaultMaxConnections.
+	MaxConnections int
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// Handler upgrades requests and serves their connections until they end.
+type Handler struct {
+	server *signaling.Server
+	origin string // "" means the request's own host
+	max    int
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	open     int
+	draining bool
+	ended    chan struct{} // closed when a draining handler has no connection left
+}
+
+// New makes a handler. fault.Invalid if PublicURL is not an http or https URL.
+func New(o Options) (*Handler, error) {
+	h := &Handler{server: o.Server, max: o.MaxConnections, log: o.Log, ended: make(chan struct{})}
+	if h.max == 0 {
+		h.max = DefaultMaxConnections
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if o.PublicURL != "" {
+		u, err := url.Parse(o.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return nil, fault.New(fault.Invalid, "ws.New", "The public URL must be an http or https address.").At("public-url")
+		}
+		h.origin = originOf(u)
+	}
+	return h, nil
+}
+
+// originOf writes an origin as browsers do (RFC 6454 section 6.2): lower case, without the scheme's own port.
+func originOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	own := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	return u.Scheme + "://" + strings.TrimSuffix(host, own)
+}
+
+// ServeHTTP upgrades GET /signal. It answers 403 to a page of another origin, 426 to what is no WebSocket request, and 503 with Retry-After
+// when it is full or draining.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Method != http.MethodGet {
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "This address speaks WebSocket only.", http.StatusUpgradeRequired)
+		return
+	}
+	if !h.allowed(r) {
+		http.Error(w, "Pages of another origin may not connect.", http.StatusForbidden)
+		return
+	}
+	if !h.enter() {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "The server is full or is being restarted. Try again in a moment.", http.StatusServiceUnavailable)
+		return
+	}
+	socket, rw, _, err := ws.UpgradeHTTP(r, w)
+	if err != nil { // the upgrader has answered
+		if socket != nil {
+			socket.Close()
+		}
+		h.leave()
+		return
+	}
+	c := &conn{handler: h, socket: socket}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		c.early = append([]byte(nil), early...)
+	}
+	// The request's goroutine has a deep stack and its buffers hang on it: a fresh one serves the connection.
+	go c.serve()
+}
+
+// allowed checks the origin of the page that connects, so that no foreign page can use a browser as its arm (cross-site WebSocket
+// hijacking). A request without Origin does not come from a browser, and the handshake carries no credential: its ticket must still come.
+func (h *Handler) allowed(r *http.Request) bool {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	u, err := url.Parse(origins[0])
+	if len(origins) > 1 || err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return false
+	}
+	if u.Scheme+"://"+u.Host != origins[0] {
+		return false // an origin has no path, user or query
+	}
+	if h.origin != "" {
+		return originOf(u) == h.origin
+	}
+	return strings.EqualFold(u.Host, r.Host) && (r.TLS == nil || u.Scheme == "https")
+}
+
+func (h *Handler) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining || h.open >= h.max {
+		return false
+	}
+	h.open++
+	return true
+}
+
+func (h *Handler) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open--
+	if h.draining && h.open == 0 {
+		close(h.ended)
+	}
+}
+
+// Drain refuses new connections and waits until the open ones have ended; signaling.Server.Close ends them. It is called once. fault.Timeout
+// if ctx ends first.
+func (h *Handler) Drain(ctx context.Context) error {
+	h.mu.Lock()
+	h.draining = true
+	if h.open == 0 {
+		close(h.ended)
+	}
+	h.mu.Unlock()
+	select {
+	case <-h.ended:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Timeout, "ws.Drain", "Connections did not end in time.")
+	}
+}
+
+// lingerTime is how long a closed connection is still read, so that its peer sees the close frame instead of a reset.
+const lingerTime = 2 * time.Second
