@@ -91,6 +91,25 @@ func TestTransaction(t *testing.T) {
 			t.Errorf("%s", o.Bytes())
 		}
 	})
+	t.Run("links that are no references", func(t *testing.T) {
+		s.in(t)
+		const urnFile, urnSet = "urn:uuid:44444444-4444-4444-8444-444444444444", "urn:uuid:55555555-5555-4555-8555-555555555555"
+		doc := `{"resourceType":"DocumentReference","status":"current","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><a href=\"` + urnFile + `\">x</a> <img src='` + urnFile + `'/> ` + urnFile + `</div>"},"content":[{"attachment":{"url":"` + urnFile + `","title":"` + urnFile + `"}}]}`
+		r := s.do(anybody, "POST", "", bundleOf("transaction",
+			entryOf("", "POST", "DocumentReference", doc),
+			entryOf(urnFile, "POST", "Binary", `{"resourceType":"Binary","contentType":"text/plain"}`),
+			entryOf(urnSet, "POST", "ValueSet", `{"resourceType":"ValueSet","status":"draft","url":"`+urnSet+`"}`),
+		)).is(200)
+		file := "Binary/" + s.do(anybody, "GET", r.located(s, 1), "").is(200).id()
+		want := strings.NewReplacer(`"`+urnFile+`","title`, `"`+file+`","title`, `href=\"`+urnFile, `href=\"`+file, `src='`+urnFile, `src='`+file).Replace(doc)
+		got := s.do(anybody, "GET", r.located(s, 0), "").is(200)
+		if !strings.HasSuffix(string(got.body), strings.TrimPrefix(want, `{"resourceType":"DocumentReference"`)) {
+			t.Errorf("\n got %s\nwant %s", got.body, want)
+		}
+		if set := s.do(anybody, "GET", r.located(s, 2), "").is(200); !set.root.Get("url").IsString(urnSet) {
+			t.Errorf("a canonical url was rewritten: %s", set.body)
+		}
+	})
 	t.Run("every method, in the order of the specification", func(t *testing.T) {
 		s.in(t)
 		s.put("Patient", "old", patient("old", "Old", stationA))

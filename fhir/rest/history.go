@@ -38,7 +38,17 @@ func (s *server) history(ctx context.Context, c *call) (answer, error) {
 	if more && versions[most-1].Updated.Before(since) {
 		more = false
 	}
-	return s.historyPage(c, asked.Encode(), versions, since, more)
+	before := 0
+	if more {
+		if before, err = strconv.Atoi(versions[most-1].VersionID); err != nil {
+			return answer{}, fault.Wrap(err, fault.Internal, "rest.history", "The history could not be read.")
+		}
+	}
+	versions = slices.DeleteFunc(versions, func(v store.Version) bool { return v.Updated.Before(since) })
+	if versions, err = s.visibleVersions(ctx, c.access, versions); err != nil {
+		return answer{}, err
+	}
+	return s.historyPage(c, asked.Encode(), versions, before)
 }
 
 // historyQuestion reads the parameters: of a first page from the address, of another one from its link.
@@ -78,20 +88,15 @@ func historyRange(asked url.Values) (most int, since time.Time, err error) {
 	return most, since, nil
 }
 
-// historyPage writes the versions that the caller may see: one from the time when the resource was in another patient's record
-// is left out for those who may not see that one.
-func (s *server) historyPage(c *call, query string, versions []store.Version, since time.Time, more bool) (answer, error) {
+// historyPage writes a page of versions; before is where the next one goes on, 0 on the last.
+func (s *server) historyPage(c *call, query string, versions []store.Version, before int) (answer, error) {
 	address := c.base + "/" + c.typ + "/" + c.id + "/_history"
 	self := address
 	if query != "" {
 		self += "?" + query
 	}
 	links := []link{{"self", self}}
-	if more {
-		before, err := strconv.Atoi(versions[len(versions)-1].VersionID)
-		if err != nil {
-			return answer{}, fault.Wrap(err, fault.Internal, "rest.history", "The history could not be read.")
-		}
+	if before > 0 {
 		next, err := s.pages.seal(place{Type: c.typ, ID: c.id, Query: query, Before: before}, c.access.Author)
 		if err != nil {
 			return answer{}, err
@@ -101,9 +106,6 @@ func (s *server) historyPage(c *call, query string, versions []store.Version, si
 	b := beginBundle("history", -1, links, sizeOf(versions))
 	a := answer{status: http.StatusOK, query: query}
 	for _, v := range versions {
-		if v.Updated.Before(since) || !store.Visible(c.access.Within, v.Holder) {
-			continue
-		}
 		b.past(c.base, v)
 		a.shown = append(a.shown, versionPath(v.Type, v.ID, v.VersionID))
 	}

@@ -42,11 +42,11 @@ func TestMounting(t *testing.T) {
 }
 
 func TestObserve(t *testing.T) {
-	var got []rest.Observation
+	var got []rest.Finished
 	h, err := rest.New(rest.Options{
 		Store: &stub{err: fault.New(fault.NotFound, "test", "None.")}, Log: slog.New(slog.DiscardHandler),
 		Authorize: func(*http.Request) (rest.Access, error) { return accessOf(anybody) },
-		Observe:   func(o rest.Observation) { got = append(got, o) },
+		Observe:   func(o rest.Finished) { got = append(got, o) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -123,7 +123,16 @@ func (b *stub) Search(ctx context.Context, q store.SearchRequest) (store.Page, e
 	if b.boom != nil {
 		b.boom.(func(context.Context, *search.Query))(ctx, q.Query)
 	}
-	return store.Page{}, b.err
+	return store.Page{Truncated: true, Total: -1}, b.err
+}
+
+// TestTruncated: a page that could not hold all includes says so.
+func TestTruncated(t *testing.T) {
+	s := start(t, func(o *rest.Options) { o.Store = &stub{Store: o.Store} })
+	last := s.do(anybody, "GET", "/Patient?_revinclude=Observation:subject", "").is(200).root.Get("entry").At(0)
+	if !last.Get("search").Get("mode").IsString("outcome") || !last.Get("resource").Get("issue").At(0).Get("code").IsString("incomplete") {
+		t.Errorf("%s", last.Bytes())
+	}
 }
 
 func (b *stub) Commit(context.Context, store.Transaction) (store.Receipt, error) {

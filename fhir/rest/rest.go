@@ -52,8 +52,8 @@ type Event struct {
 	Outcome   fault.Code // "" when it was done; Forbidden, NotFound, ... when it was refused
 }
 
-// Observation is one finished request, for counters. Route is the route's pattern, so it holds no ids.
-type Observation struct {
+// Finished is one request that has been answered, for counters. Route is the route's pattern, so it holds no ids.
+type Finished struct {
 	Interaction string
 	Route       string
 	Status      int
@@ -84,7 +84,7 @@ type Options struct {
 	Audit func(ctx context.Context, e Event) error
 
 	// Observe is told of each finished request. nil: nobody is told.
-	Observe func(o Observation)
+	Observe func(f Finished)
 }
 
 // New makes the handler of everything below Prefix. It works mounted with and without the prefix stripped. Errors are
@@ -107,7 +107,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, pages: seal, routes: routes(), since: o.Clock()}
+	s := &server{Options: o, pages: seal, links: linkPattern(), routes: routes(), since: o.Clock()}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

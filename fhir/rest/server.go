@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -20,6 +21,7 @@ import (
 type server struct {
 	Options
 	pages        *sealer
+	links        *regexp.Regexp // see linkPattern
 	routes       []route
 	byPattern    map[string]*route // method + pattern
 	router       *chi.Mux
@@ -41,7 +43,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		s.recovered(rec, r, recover())
 		if s.Observe != nil {
-			s.Observe(Observation{Interaction: rec.interaction, Route: rctx.RoutePattern(), Status: rec.status, Took: s.Clock().Sub(started)})
+			s.Observe(Finished{Interaction: rec.interaction, Route: rctx.RoutePattern(), Status: rec.status, Took: s.Clock().Sub(started)})
 		}
 	}()
 	s.router.ServeHTTP(rec, r)

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"khamxa/fhir"
 	"khamxa/fhir/store"
@@ -117,62 +116,4 @@ func fullURLs(entries []*entry) (map[string]*entry, error) {
 		links[e.fullURL] = e
 	}
 	return links, nil
-}
-
-// rewire points the references between entries to the ids that the resources are kept under. It starts from the resources as
-// they were sent, so it can run again.
-func (s *server) rewire(sorted []*entry, links map[string]*entry) error {
-	for _, e := range sorted {
-		if e.w == nil || e.w.resource == nil || e.w.existing != nil {
-			continue
-		}
-		var bad error
-		raw := fhir.RewriteReferences(e.c.nested, func(reference string) (string, bool) {
-			target, err := e.resolve(reference, links)
-			if err != nil && bad == nil {
-				bad = err
-			}
-			return target, target != "" && target != reference
-		})
-		if bad != nil {
-			return within(bad, e.path+".resource")
-		}
-		r, err := fhir.Parse(raw)
-		if err != nil {
-			return within(err, e.path)
-		}
-		e.w.resource = r
-		e.w.change.Body = r.Raw
-		if e.c.rt.verb == Create {
-			s.stamp(e.w)
-		}
-	}
-	return nil
-}
-
-// resolve gives what a reference is to become, "" to leave it. https://hl7.org/fhir/R4/bundle.html#references
-func (e *entry) resolve(reference string, links map[string]*entry) (string, error) {
-	target := links[reference]
-	if target == nil {
-		ref := fhir.ParseReference(reference)
-		switch {
-		case ref.Kind == fhir.Local: // relative to the entry's own address, when that is one
-			if base := fhir.ParseReference(e.fullURL).Base; base != "" {
-				target = links[base+ref.Type+"/"+ref.ID]
-			}
-		case strings.HasPrefix(reference, "urn:uuid:"):
-			return "", fault.Newf(fault.Invalid, "rest.resolve", "The reference %q names no entry of this Bundle that is written.", clip(reference))
-		case ref.Kind == fhir.NoReference && strings.Contains(reference, "?"):
-			return "", fault.New(fault.Unsupported, "rest.resolve", "References by search (Patient?identifier=...) are not served: name the resource, or send it as an entry.")
-		}
-	}
-	switch {
-	case target == nil:
-		return "", nil
-	case target.w.change.Method == store.Delete:
-		return "", fault.New(fault.Invalid, "rest.resolve", "The reference names an entry that is deleted by this transaction.")
-	case target.w.existing != nil:
-		return target.w.existing.Type + "/" + target.w.existing.ID, nil
-	}
-	return target.w.change.Type + "/" + target.w.change.ID, nil
 }

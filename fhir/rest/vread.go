@@ -20,11 +20,18 @@ func (s *server) vread(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	v, err := s.Store.ReadVersion(ctx, c.typ, c.id, c.version)
-	switch {
-	case fault.Is(err, fault.NotFound) || err == nil && !store.Visible(c.access.Within, v.Holder):
+	if fault.Is(err, fault.NotFound) {
 		return answer{}, noVersion(c.typ)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	seen, err := s.visibleVersions(ctx, c.access, []store.Version{v})
+	switch {
 	case err != nil:
 		return answer{}, err
+	case len(seen) == 0:
+		return answer{}, noVersion(c.typ)
 	case v.Deleted:
 		return answer{}, fault.Newf(fault.Gone, "rest.vread", "This version of the %s is its deletion.", c.typ)
 	}
@@ -41,6 +48,37 @@ func (s *server) known(ctx context.Context, c *call) error {
 		return err
 	}
 	return nil
+}
+
+// visibleVersions leaves out the versions from the time when a resource was in the record of a patient whom the caller may not
+// see. The versions of a patient go with the patient: the station that holds the record now sees how it came to be.
+func (s *server) visibleVersions(ctx context.Context, access Access, versions []store.Version) ([]store.Version, error) {
+	if access.Within == nil {
+		return versions, nil
+	}
+	sees := map[string]bool{}
+	var seen []store.Version
+	for _, v := range versions {
+		ids, err := patientsOf(&v)
+		if err != nil {
+			return nil, err
+		}
+		visible := len(ids) == 0 || v.Type == "Patient"
+		for _, id := range ids {
+			if _, asked := sees[id]; !asked {
+				_, err := s.current(ctx, access, "Patient", id)
+				if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Gone) {
+					return nil, err
+				}
+				sees[id] = !fault.Is(err, fault.NotFound) // a patient who was deleted was seen before
+			}
+			visible = visible || sees[id]
+		}
+		if visible {
+			seen = append(seen, v)
+		}
+	}
+	return seen, nil
 }
 
 func noVersion(typ string) error {
