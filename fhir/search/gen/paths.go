@@ -79,7 +79,7 @@ func (d *definitions) branch(base, expression, kind string) ([]string, error) {
 			target = "{" + whereResolve.FindStringSubmatch(step)[1] + "}"
 		case asType.MatchString(step):
 			want := asType.FindStringSubmatch(step)[1]
-			cursors = slices.DeleteFunc(cursors, func(c cursor) bool { return c.typ != want })
+			cursors = slices.DeleteFunc(cursors, func(c cursor) bool { return c.typ != want && superType[c.typ] != want })
 		case pathStep.MatchString(step):
 			var next []cursor
 			for _, c := range cursors {
@@ -124,6 +124,12 @@ var leafTypes = map[string][]string{
 	"number":    {"decimal", "integer", "positiveInt", "unsignedInt", "Range"},
 	"quantity":  {"Quantity", "Age", "Duration", "Count", "Distance", "SimpleQuantity", "Money", "Range", "SampledData"},
 	"uri":       {"uri", "url", "canonical", "oid", "uuid"},
+}
+
+// superType is the type that a data type specialises, where "as" may ask for it (R4, datatypes.html).
+var superType = map[string]string{
+	"canonical": "uri", "url": "uri", "oid": "uri", "uuid": "uri", "code": "string", "id": "string", "markdown": "string",
+	"Age": "Quantity", "Duration": "Quantity", "Count": "Quantity", "Distance": "Quantity",
 }
 
 // step goes one member further.
