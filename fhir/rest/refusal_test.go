@@ -81,7 +81,7 @@ func TestRefusals(t *testing.T) {
 func TestTokens(t *testing.T) {
 	s := start(t)
 	s.put("Patient", "p1", patient("p1", "A", stationA))
-	for _, path := range []string{"/Patient", "/Patient/p1", "/", "/Nothing", "/Patient/p1/_history", "/x/y/z/a/b"} {
+	for _, path := range []string{"/Patient", "/Patient/p1", "/", "/Nothing", "/Patient/p1/_history", "/x/y/z/a/b", "/Patient?name=%zz"} {
 		for _, method := range []string{"GET", "PUT", "PATCH", "POST"} {
 			r := s.do(nobody, method, path, "").refused(401, "login", "", "Sign in")
 			if got := r.header.Get("WWW-Authenticate"); got != `Bearer realm="khamxa"` {

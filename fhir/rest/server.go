@@ -120,18 +120,18 @@ func (s *server) serve(rt *route) http.HandlerFunc {
 
 // decode reads a request into a call. A status of 0 stands for the one that the error's code has.
 func (s *server) decode(rt *route, w http.ResponseWriter, r *http.Request) (*call, int, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, 0, fault.New(fault.Invalid, "rest.decode", "The part of the address after the question mark is not well formed.")
-	}
-	c := &call{rt: rt, base: s.base(r), values: values, prefer: preferences(r.Header.Values("Prefer"))}
+	c := &call{rt: rt, base: s.base(r), prefer: preferences(r.Header.Values("Prefer"))}
 	c.take(chi.RouteContext(r.Context()))
+	var err error
 	if rt.level != openLevel {
 		if c.access, err = s.authorize(r); err != nil {
 			return nil, 0, err
 		}
 	}
-	if err := acceptable(r.Header.Values("Accept"), values); err != nil {
+	if c.values, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+		return nil, 0, fault.New(fault.Invalid, "rest.decode", "The part of the address after the question mark is not well formed.")
+	}
+	if err := acceptable(r.Header.Values("Accept"), c.values); err != nil {
 		return nil, http.StatusNotAcceptable, err
 	}
 	if err := c.permitted(); err != nil {
