@@ -20,8 +20,9 @@ const BadSetup = "This set-up link has been used or has expired. Ask for a new o
 // setup is what a set-up code allows: choosing the password of one account, or, with an empty Login, making the first
 // administrator.
 type setup struct {
-	Login string `json:"login"`
-	Taken bool   `json:"taken,omitempty"` // somebody is using it at this moment
+	Login   string    `json:"login"`
+	Expires time.Time `json:"expires"`
+	Taken   bool      `json:"taken,omitempty"` // somebody is using it at this moment
 }
 
 func setupKey(code string) string { return "identity/setup/" + digest(code) }
@@ -48,7 +49,7 @@ func (s *Service) Setup(ctx context.Context) (code string, needed bool, err erro
 	}
 	code = newSecret()
 	expires := s.clock().Add(FirstSetupLife)
-	if err := s.save(ctx, setupKey(code), setup{}, 0, expires); err != nil {
+	if err := s.save(ctx, setupKey(code), setup{Expires: expires}, 0, expires); err != nil {
 		return "", false, err
 	}
 	_, err = s.records.Put(ctx, records.Record{Key: firstSetup, Value: []byte(setupKey(code)), Version: records.Any, Expires: expires})
@@ -62,7 +63,8 @@ func (s *Service) SetupLink(ctx context.Context, login string) (code string, err
 		return "", err
 	}
 	code = newSecret()
-	return code, s.save(ctx, setupKey(code), setup{Login: staff.Login}, 0, s.clock().Add(SetupLife))
+	expires := s.clock().Add(SetupLife)
+	return code, s.save(ctx, setupKey(code), setup{Login: staff.Login, Expires: expires}, 0, expires)
 }
 
 // SetupFor says whose code this is: the account, or first = true for the code that makes the first administrator. It uses
@@ -114,9 +116,8 @@ func (s *Service) CompleteSetup(ctx context.Context, code string, n NewStaff) (S
 		return Staff{}, err
 	}
 	// Taking the code first, by version, makes it one-time; it is given back if the rest fails.
-	taken := setup{Login: st.Login, Taken: true}
-	expires := s.clock().Add(SetupLife)
-	version, err = s.put(ctx, setupKey(code), taken, version, expires)
+	taken := setup{Login: st.Login, Expires: st.Expires, Taken: true}
+	version, err = s.put(ctx, setupKey(code), taken, version, st.Expires)
 	if err != nil {
 		if fault.Is(err, fault.Conflict) {
 			return Staff{}, fault.New(fault.Gone, "identity.CompleteSetup", BadSetup)
@@ -126,7 +127,7 @@ func (s *Service) CompleteSetup(ctx context.Context, code string, n NewStaff) (S
 	who, err := s.applySetup(ctx, st, n)
 	if err != nil {
 		// The request may have been ended; the code must come back all the same.
-		if back := s.save(context.WithoutCancel(ctx), setupKey(code), st, version, expires); back != nil {
+		if back := s.save(context.WithoutCancel(ctx), setupKey(code), st, version, st.Expires); back != nil {
 			s.log.WarnContext(ctx, "identity: a set-up code was lost after a failure", "error", back)
 		}
 		return Staff{}, err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"khamxa/internal/audit"
+	"khamxa/internal/fault"
 	"khamxa/internal/identity"
 	"khamxa/internal/page"
 )
@@ -70,13 +71,13 @@ func New(o Options) *Web {
 	return &Web{options: o, service: o.Service, shell: o.Shell}
 }
 
-// Mux is what Routes fills: http.ServeMux has it.
+// Mux is what Routes fills: an http.ServeMux, whose patterns ("GET /{$}", "{login}") are used.
 type Mux interface {
 	Handle(pattern string, h http.Handler)
 }
 
-// Routes mounts every path of this package, the role's home at "/" and the assets of the shell. The mux must be wrapped by
-// Chain.
+// Routes mounts every path of this package, the role's home at "/", the assets of the shell, and the "not found" page for
+// what no other package mounts. The mux must be wrapped by Chain.
 func (web *Web) Routes(mux Mux) {
 	table := []struct {
 		pattern string
@@ -115,6 +116,9 @@ func (web *Web) Routes(mux Mux) {
 		mux.Handle(route.pattern, only(route.handle))
 	}
 	mux.Handle("/assets/", web.shell.Assets())
+	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		web.shell.Error(w, r, fault.New(fault.NotFound, "web.Routes", ""))
+	}))
 }
 
 // Nav is the navigation entry of this package.
