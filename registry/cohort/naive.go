@@ -247,8 +247,9 @@ func naiveDate(s string) (from, after time.Time, ok bool) {
 	return from, after, err == nil && year >= 1900 && year <= 2199
 }
 
-// count gives, for every month from the first registration to 13 months after the last fact, how many people are in which state.
-func (n *naive) count() map[numberKey]int {
+// count gives, for every month from the first registration to 13 months after the last fact, how many people are in which state, and
+// that last month, after which nothing changes.
+func (n *naive) count() (map[numberKey]int, Month) {
 	first, last := Month(0), Month(0)
 	for _, p := range n.people {
 		for _, e := range p.episodes {
@@ -266,7 +267,7 @@ func (n *naive) count() map[numberKey]int {
 	}
 	out := map[numberKey]int{}
 	if first == 0 {
-		return out
+		return out, 0
 	}
 	for m := first; m <= last+13; m++ {
 		for _, p := range n.people {
@@ -275,7 +276,7 @@ func (n *naive) count() map[numberKey]int {
 			}
 		}
 	}
-	return out
+	return out, last + 13
 }
 
 // in is the definition: see the package comment.

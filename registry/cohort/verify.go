@@ -102,8 +102,9 @@ type numberKey struct {
 	state   State
 }
 
-// compare holds the counters against a plain count, in every month in which either has anybody and one more at each end.
-func (b *Book) compare(actual map[numberKey]int) []Difference {
+// compare holds the counters against a plain count whose last month is settled, in every month in which either can have a change and
+// one more at each end.
+func (b *Book) compare(actual map[numberKey]int, settled Month) []Difference {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	first, last := b.counters.span()
@@ -126,7 +127,7 @@ func (b *Book) compare(actual map[numberKey]int) []Difference {
 			b.counters.Sum(Cell{Programme: Hypertension, Definition: HEARTS360, State: s, Commune: CommuneOf(code)}, first-1, counted)
 			for i, n := range counted {
 				m := first - 1 + Month(i)
-				want := actual[numberKey{code, min(m, last), s}] // after the last month of the plain count nothing changes
+				want := actual[numberKey{code, min(m, settled), s}]
 				if n != want {
 					out = append(out, Difference{Commune: code, Month: m, State: s, Counted: n, Actual: want})
 				}
