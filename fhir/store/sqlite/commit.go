@@ -92,6 +92,24 @@ func checkChange(c *store.Change) error {
 
 // draft parses the bodies and extracts their keys, and those of the versions that they will probably replace.
 func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error) {
+	drafts, err := draftBodies(changes)
+	if err != nil {
+		return nil, err
+	}
+	err = db.read(ctx, opCommit, func(conn *lite.Conn) error {
+		for i := range drafts {
+			var err error
+			if drafts[i].prior, err = priorOf(conn, drafts[i].change.Type, drafts[i].change.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return drafts, err
+}
+
+// draftBodies parses the bodies and extracts their keys.
+func draftBodies(changes []store.Change) ([]draft, error) {
 	drafts := make([]draft, len(changes))
 	for i, c := range changes {
 		d := &drafts[i]
@@ -108,16 +126,7 @@ func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error
 		}
 		d.res, d.facts = r, factsOf(r)
 	}
-	err := db.read(ctx, opCommit, func(conn *lite.Conn) error {
-		for i := range drafts {
-			var err error
-			if drafts[i].prior, err = priorOf(conn, drafts[i].change.Type, drafts[i].change.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return drafts, err
+	return drafts, nil
 }
 
 // commit checks the preconditions at this point of the log, appends the commit and applies it. A *fault.Error or a

@@ -5,6 +5,8 @@ import (
 
 	lite "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"khamxa/internal/fault"
 )
 
 // migrations are the steps from an empty file to today's schema. The list is append-only: a step that was released is never
@@ -51,7 +53,8 @@ func migrate(conn *lite.Conn) error {
 		return err
 	}
 	if done > int64(len(migrations)) {
-		return fmt.Errorf("the file has schema %d and this program knows up to %d: it is older than the data", done, len(migrations))
+		return fault.Newf(fault.Unavailable, "sqlite.Open",
+			"The data has schema %d and this program knows only up to %d: it is older than the data. Start the newer one.", done, len(migrations))
 	}
 	for i := int(done); i < len(migrations); i++ {
 		script := fmt.Sprintf("%s\nPRAGMA user_version = %d;", migrations[i], i+1)

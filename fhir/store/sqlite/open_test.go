@@ -1,0 +1,124 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"khamxa/fhir/search"
+	"khamxa/fhir/store"
+	"khamxa/fhir/store/sqlite"
+	"khamxa/internal/fault"
+)
+
+func mustOpen(t testing.TB, dir string) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Dir: dir})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func basicTx(id, code string) store.Transaction {
+	return store.Transaction{Author: "system", Changes: []store.Change{{
+		Method: store.Put, Type: "Basic", ID: id,
+		Body: fmt.Appendf(nil, `{"resourceType":"Basic","id":%q,"code":{"coding":[{"code":%q}]}}`, id, code),
+	}}}
+}
+
+func mustCommit(t testing.TB, db *sqlite.DB, tx store.Transaction) store.Receipt {
+	t.Helper()
+	r, err := db.Commit(context.Background(), tx)
+	if err != nil {
+		t.Fatalf("Commit: %v", err)
+	}
+	return r
+}
+
+func mustFind(t testing.TB, db *sqlite.DB, typ, values string) []store.Version {
+	t.Helper()
+	v, err := url.ParseQuery(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := search.Parse(typ, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := db.Search(context.Background(), store.SearchRequest{Query: q})
+	if err != nil {
+		t.Fatalf("Search(%s?%s): %v", typ, values, err)
+	}
+	return page.Matches
+}
+
+func TestOneProcessOwnsTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir)
+	_, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
+	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.MessageOf(err), "in use by another process") {
+		t.Fatalf("a second Open: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, dir)
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, statement, want string
+		code                  fault.Code
+	}{
+		{"a file that a newer program wrote", "PRAGMA user_version = 1000", "older than the data", fault.Unavailable},
+		{"a log whose end is missing", "DELETE FROM log WHERE seq = 2", "end of the log is missing", fault.Internal},
+		{"a last commit that cannot be read", "UPDATE log SET entry = x'02' WHERE seq = 2", "Commit 2 of the log is damaged", fault.Internal},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db := mustOpen(t, dir)
+			mustCommit(t, db, basicTx("a", "x"))
+			mustCommit(t, db, basicTx("b", "x"))
+			db.Close()
+			if err := sqlite.Exec(dir, c.statement); err != nil {
+				t.Fatal(err)
+			}
+			_, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
+			if !fault.Is(err, c.code) || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("Open: %v, want %s with %q", err, c.code, c.want)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesAFolderThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	mustOpen(t, dir)
+	_, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir + "/" + sqlite.FileName + "/below"})
+	if !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("Open below a file: %v", err)
+	}
+}
+
+func TestAnIndexOfAnotherExtractorIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir)
+	mustCommit(t, db, basicTx("a", "x"))
+	db.Close()
+	for _, statement := range []string{"DELETE FROM idx", "UPDATE meta SET value = 1 WHERE name = 'extractor'"} {
+		if err := sqlite.Exec(dir, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db = mustOpen(t, dir)
+	if found := mustFind(t, db, "Basic", "code=x"); len(found) != 1 {
+		t.Fatalf("found %d resources after the start, want 1", len(found))
+	}
+	if findings, err := db.Verify(t.Context(), nil); err != nil || len(findings) > 0 {
+		t.Fatalf("Verify: %v, %v", findings, err)
+	}
+}
