@@ -13,10 +13,13 @@ import (
 func ask[T any](ctx context.Context, s *Server, roomID string, question func(reply chan<- T) event) (T, error) {
 	var zero T
 	s.mu.Lock()
-	r := s.rooms[roomID]
+	r, draining := s.rooms[roomID], s.draining
 	s.mu.Unlock()
+	if draining {
+		return zero, fault.New(fault.Unavailable, "signaling.ask", wire.ComeAgain.Sentence())
+	}
 	reply := make(chan T, 1)
-	if r == nil || !r.box.post(question(reply)) {
+	if r == nil || !r.post(question(reply)) {
 		return zero, fault.New(fault.NotFound, "signaling.ask", "There is nobody in this room.")
 	}
 	select {
@@ -37,7 +40,7 @@ func (s *Server) enter(l *Link, t Ticket) wire.Code {
 	if s.draining {
 		return wire.ComeAgain
 	}
-	if r := s.rooms[t.Room]; r != nil && r.box.post(e) {
+	if r := s.rooms[t.Room]; r != nil && r.post(e) {
 		l.room = r
 		return ""
 	}
@@ -45,10 +48,9 @@ func (s *Server) enter(l *Link, t Ticket) wire.Code {
 		return wire.Busy
 	}
 	r := newRoom(s, t.Room)
-	r.box.post(e)
+	r.post(e)
 	s.rooms[t.Room] = r
 	l.room = r
-	s.tasks.Go(r.run)
 	return ""
 }
 
@@ -133,14 +135,14 @@ func (s *Server) route(e media.Event) {
 	defer s.mu.Unlock()
 	if e.Kind != media.EventNode {
 		if r := s.rooms[e.Room]; r != nil {
-			r.box.post(planeEvent{e})
+			r.post(planeEvent{e})
 		}
 		return
 	}
 	restarted := s.boot != "" && s.boot != e.Boot
 	s.boot = e.Boot
 	for _, r := range s.rooms {
-		r.box.post(nodeEvent{restarted})
+		r.post(nodeEvent{restarted})
 	}
 }
 

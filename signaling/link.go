@@ -80,7 +80,7 @@ func (l *Link) Receive(raw []byte) {
 	case stageNew:
 		l.fail(wire.HelloFirst, m.Type())
 	default:
-		if l.room.box.full() || !l.room.box.post(clientEvent{l, m}) {
+		if l.room.box.full() || !l.room.post(clientEvent{l, m}) {
 			l.fail(wire.Busy, m.Type())
 		}
 	}
@@ -94,7 +94,7 @@ func (l *Link) Closed() {
 	delete(l.server.links, l)
 	l.server.mu.Unlock()
 	if l.room != nil {
-		l.room.box.post(closedEvent{l})
+		l.room.post(closedEvent{l})
 	}
 }
 
@@ -114,7 +114,7 @@ func (l *Link) greet(h *wire.Hello) {
 		if r != nil {
 			l.room = r
 		}
-		if r == nil || !r.box.post(resumeEvent{l, *h.Resume}) {
+		if r == nil || !r.post(resumeEvent{l, *h.Resume}) {
 			l.refuseResume()
 		}
 		return

@@ -2,33 +2,33 @@ package signaling
 
 import "sync"
 
-// event is anything that a room's loop takes: a client's message, news of the media node, a command, a timer.
+// event is anything that a room takes: a client's message, news of the media node, a command, a timer.
 type event interface{ happen(*room) }
 
-// maxWaiting bounds the clients' messages that wait for a room's loop. The loop never waits for anybody, so this is reached
+// maxWaiting bounds the clients' messages that wait for a room. A room never waits for anybody, so this is reached
 // only when the process is starved; the service's own events always fit.
 const maxWaiting = 4096
 
-// mailbox is a room's queue. Posting never blocks.
+// mailbox is a room's queue. Posting never blocks. While there is something in it one goroutine, and never more than one, runs the room:
+// a room in which nothing happens costs no stack.
 type mailbox struct {
-	wake chan struct{} // holds one token while there is something to take
-
-	mu     sync.Mutex
-	queue  []event
-	closed bool
+	mu      sync.Mutex
+	queue   []event
+	running bool
+	closed  bool
 }
 
-// post queues an event. It is false once the mailbox is closed: the room has ended.
-func (b *mailbox) post(e event) bool {
+// post queues an event and calls start if nobody runs the room. It is false once the mailbox is closed: the room has ended.
+func (b *mailbox) post(e event, start func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return false
 	}
 	b.queue = append(b.queue, e)
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	if !b.running {
+		b.running = true
+		start()
 	}
 	return true
 }
@@ -40,18 +40,24 @@ func (b *mailbox) full() bool {
 	return len(b.queue) >= maxWaiting
 }
 
-func (b *mailbox) take() []event {
+// take gives what has come in. With nothing there it gives nil, and the caller's run is over; over says whether the room is, so
+// that an event is either handled or refused, never lost between the two.
+func (b *mailbox) take(over func() bool) (batch []event, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := b.queue
-	b.queue = nil
-	return list
+	if len(b.queue) > 0 {
+		batch, b.queue = b.queue, nil
+		return batch, false
+	}
+	b.running = false
+	b.closed = b.closed || over()
+	return nil, b.closed
 }
 
-// closeIfEmpty closes the mailbox unless something has come in: a posted event is always handled.
-func (b *mailbox) closeIfEmpty() bool {
+// shut closes the mailbox and drops what is in it.
+func (b *mailbox) shut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = b.closed || len(b.queue) == 0
-	return b.closed
+	b.closed = true
+	b.queue = nil
 }

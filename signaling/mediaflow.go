@@ -124,7 +124,7 @@ func (r *room) next(peer string, la *lane) {
 	r.s.tasks.Go(func() {
 		done := opDone{peer: peer, op: o}
 		done.offer, done.err = r.perform(peer, o)
-		r.box.post(done)
+		r.post(done)
 	})
 }
 
@@ -154,7 +154,7 @@ func (e opDone) happen(r *room) {
 	if e.op.kind == opLeave && e.err != nil && passing(e.err) && e.op.tries < maxLeaves {
 		r.owed++
 		owed := owedEvent{e.peer, e.op.tries + 1}
-		time.AfterFunc(firstRetry<<owed.tries, func() { r.box.post(owed) })
+		time.AfterFunc(firstRetry<<owed.tries, func() { r.post(owed) })
 	}
 	if st := e.op.seat; st != nil && r.seats[e.peer] == st && st.media.gen == e.op.gen {
 		switch e.op.kind {
@@ -227,7 +227,7 @@ func (r *room) retryMedia(st *seat) {
 	st.media.reset(mediaRetrying)
 	r.tellMedia(st, wire.MediaReconnecting)
 	again := retryEvent{st, st.media.gen}
-	st.media.timer = time.AfterFunc(delay, func() { r.box.post(again) })
+	st.media.timer = time.AfterFunc(delay, func() { r.post(again) })
 }
 
 func (e retryEvent) happen(r *room) {

@@ -9,7 +9,7 @@ import (
 	"khamxa/signaling/wire"
 )
 
-// room is the state of one live call. Everything in it belongs to the goroutine that runs run.
+// room is the state of one live call. Everything in it but the mailbox belongs to the goroutine that runs run.
 type room struct {
 	id    string
 	s     *Server
@@ -20,29 +20,33 @@ type room struct {
 }
 
 func newRoom(s *Server, id string) *room {
-	return &room{id: id, s: s, box: mailbox{wake: make(chan struct{}, 1)}, seats: map[string]*seat{}, lanes: map[string]*lane{}}
+	return &room{id: id, s: s, seats: map[string]*seat{}, lanes: map[string]*lane{}}
 }
 
-// run is the room's loop. It ends when there is no seat, no request to the media node and no event left, or with the server.
+// post hands the room an event; false if the room has ended.
+func (r *room) post(e event) bool {
+	return r.box.post(e, func() { r.s.tasks.Go(r.run) })
+}
+
+// run is the room's loop. It returns when nothing is left to do; the next post starts it again. A room without seats, requests to
+// the media node and leaves that are owed is over.
 func (r *room) run() {
-	defer r.s.forget(r)
+	over := func() bool { return len(r.seats) == 0 && len(r.lanes) == 0 && r.owed == 0 }
 	for {
-		for _, e := range r.box.take() {
+		batch, ended := r.box.take(over)
+		for _, e := range batch {
 			e.happen(r)
 		}
-		if len(r.seats) == 0 && len(r.lanes) == 0 && r.owed == 0 && r.box.closeIfEmpty() {
-			return
-		}
-		select {
-		case <-r.box.wake:
-		case <-r.s.ctx.Done():
-			r.stop()
+		if batch == nil {
+			if ended {
+				r.s.forget(r)
+			}
 			return
 		}
 	}
 }
 
-// stop ends the timers; the links have been told to come again by Close.
+// stop ends the timers of a room that nobody runs any more; the links have been told to come again by Close.
 func (r *room) stop() {
 	for _, st := range r.seats {
 		st.stopTimers()
@@ -191,8 +195,8 @@ func (r *room) closed(l *Link) {
 	st.session.link = nil
 	st.absence++
 	session, seat := awayEvent{st, st.absence, false}, awayEvent{st, st.absence, true}
-	st.grace = time.AfterFunc(wire.ResumeWindow, func() { r.box.post(session) })
-	st.away = time.AfterFunc(wire.SeatWindow, func() { r.box.post(seat) })
+	st.grace = time.AfterFunc(wire.ResumeWindow, func() { r.post(session) })
+	st.away = time.AfterFunc(wire.SeatWindow, func() { r.post(seat) })
 	r.emit(Dropped, st)
 	r.changed(st)
 }

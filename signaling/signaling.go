@@ -1,7 +1,7 @@
 // Package signaling keeps the rooms and peers of live calls, as state machines.
 //
-// PROTOCOL.md says what peers and server tell each other; package wire has the messages as data. One goroutine owns each room
-// and takes typed messages from a mailbox; nothing else touches a room's state, and it never waits for a socket or for the
+// PROTOCOL.md says what peers and server tell each other; package wire has the messages as data. At most one goroutine runs a
+// room and takes typed messages from its mailbox; nothing else touches a room's state, and it never waits for a socket or for the
 // media node. This package opens no socket: signaling/ws carries its links over WebSocket. It knows nothing of consults or records:
 // who may enter a room is in the ticket, and what happens in a room is told by Options.Events. The caller is cmd/khamxa, which
 // joins it to consult, identity and the media plane.
@@ -10,6 +10,8 @@ package signaling
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,15 +140,22 @@ func (s *Server) Close(ctx context.Context) error {
 	for l := range s.links {
 		links = append(links, l)
 	}
+	rooms := slices.Collect(maps.Values(s.rooms))
 	s.mu.Unlock()
 	for _, l := range links {
 		l.fail(wire.ComeAgain, "")
 	}
 	s.cancel()
+	for _, r := range rooms {
+		r.box.shut()
+	}
 	done := make(chan struct{})
 	go func() { s.tasks.Wait(); close(done) }()
 	select {
 	case <-done:
+		for _, r := range rooms {
+			r.stop()
+		}
 		return nil
 	case <-ctx.Done():
 		return fault.Wrap(ctx.Err(), fault.Timeout, "signaling.Close", "The rooms did not end in time.")

@@ -4,7 +4,8 @@
 //
 // An idle connection is one parked goroutine and about a kilobyte of state: the request's goroutine and buffers go back to
 // net/http, a writer runs only while there is something to write, and nothing is kept to read into. Measured by
-// TestIdleMemory (welcomed, waiting for admission, room and seat included): about IDLEKIB KiB a connection, besides the kernel's socket.
+// TestIdleMemory (a patient alone in its room, welcomed and waiting; the room, the seat and the test client's end of the socket
+// included): 7.0 KiB a connection on linux/amd64 with Go 1.26, besides the kernel's buffers.
 package ws
 
 import (
