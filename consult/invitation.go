@@ -309,6 +309,9 @@ func (s *Service) DoctorTicket(ctx context.Context, a Actor, id string) (string,
 
 func (c *Consult) arrive(to Phase, now time.Time) {
 	c.Phase = to
+	if !c.Present {
+		c.Present, c.Seen = true, now // the page has just asked; the room tells when it goes
+	}
 	if c.Arrived.IsZero() {
 		c.Arrived = now
 	}
