@@ -9,7 +9,7 @@ import { summarise } from "./stats";
 export { Refused };
 export type { CallStats, Kind, PeerInfo };
 
-/** connecting: the first time. refused: before it was admitted or welcomed. ended: after. Both are final. */
+/** connecting: the first time. refused: before the server had welcomed the page; ended: afterwards. Both are final. */
 export type CallState = "connecting" | "waiting" | "admitted" | "reconnecting" | "ended" | "refused";
 /** failed is not final: the server is asked for a new connection at once. */
 export type MediaState = "new" | "connecting" | "connected" | "failed";
