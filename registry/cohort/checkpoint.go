@@ -3,9 +3,11 @@ package cohort
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
@@ -30,7 +32,7 @@ type head struct {
 	Format     int
 	Position   store.Seq
 	Entry      []byte
-	Generation int64
+	Generation string // random, so that two nodes never write under one name
 	Chunks     int
 	Sum        []byte // SHA-256 of all chunks
 }
@@ -42,17 +44,13 @@ func (f *Follower) save(ctx context.Context) (store.Seq, error) {
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return 0, err
 	}
-	var previous head
-	if err := json.Unmarshal(old.Value, &previous); err != nil {
-		previous = head{} // none, or one that cannot be read: it is replaced
-	}
 	data, at := f.encode()
 	hash, err := f.entryHash(ctx, at)
 	if err != nil {
 		return 0, err
 	}
 	sum := sha256.Sum256(data)
-	h := head{Format: format, Position: at, Entry: hash, Generation: max(previous.Generation, old.Version) + 1, Sum: sum[:]}
+	h := head{Format: format, Position: at, Entry: hash, Generation: rand.Text(), Sum: sum[:]}
 	for rest := data; len(rest) > 0; h.Chunks++ {
 		n := min(len(rest), chunkSize)
 		if _, err := rs.Put(ctx, records.Record{Key: chunkKey(h.Generation, h.Chunks), Value: rest[:n], Version: records.Any}); err != nil {
@@ -67,16 +65,28 @@ func (f *Follower) save(ctx context.Context) (store.Seq, error) {
 	if _, err := rs.Put(ctx, records.Record{Key: headKey, Value: value, Version: old.Version}); err != nil {
 		return 0, err // Conflict: another node wrote one; its chunks are its own
 	}
-	for i := range previous.Chunks {
-		if err := rs.Delete(ctx, chunkKey(previous.Generation, i)); err != nil {
-			return at, err
-		}
-	}
-	return at, nil
+	return at, f.sweep(ctx, h.Generation)
 }
 
-func chunkKey(generation int64, n int) string {
-	return fmt.Sprintf("%s%d/%06d", chunkPrefix, generation, n)
+// sweep deletes the chunks of every other generation: of the checkpoint before, and of those that were never finished.
+func (f *Follower) sweep(ctx context.Context, keep string) error {
+	for after := ""; ; {
+		list, err := f.options.Records.List(ctx, chunkPrefix, after, 20)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, r := range list {
+			if after = r.Key; !strings.HasPrefix(r.Key, chunkPrefix+keep+"/") {
+				if err := f.options.Records.Delete(ctx, r.Key); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func chunkKey(generation string, n int) string {
+	return fmt.Sprintf("%s%s/%06d", chunkPrefix, generation, n)
 }
 
 // entryHash is the hash of the commit at a position of the log; nil for position 0.

@@ -63,9 +63,9 @@ func (f *Follower) Run(ctx context.Context) error {
 		if err == nil && n == 0 {
 			if !current {
 				current = true
-				close(f.ready)
 				seq, _ := f.Position()
 				f.options.Logger.Info("cohort: figures are current", "seq", seq, "people", f.People(), "took", f.options.Clock().Sub(started))
+				close(f.ready)
 			}
 			at, _ := f.Position()
 			err = f.options.Log.Await(ctx, at)

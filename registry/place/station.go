@@ -1,9 +1,9 @@
 package place
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
+
+	"khamxa/fhir"
 )
 
 // UnitSystem is the code system of administrative units in the FHIR bodies of this package. A unit's code is written with its
@@ -33,104 +33,28 @@ func (u Unit) StationName() string {
 	return "Trạm Y tế " + strings.ToLower(string(u.Kind)) + " " + u.Name
 }
 
-type identifier struct {
-	System string `json:"system"`
-	Value  string `json:"value"`
+func (u Unit) identifier() *fhir.Builder {
+	return fhir.Build().String("system", UnitSystem).String("value", u.Code+"@"+u.From)
 }
 
-type concept struct {
-	Coding []coding `json:"coding,omitempty"`
-	Text   string   `json:"text,omitempty"`
-}
-
-type coding struct {
-	System  string `json:"system"`
-	Code    string `json:"code"`
-	Display string `json:"display,omitempty"`
-}
-
-type reference struct {
-	Reference string `json:"reference"`
-}
-
-type address struct {
-	Text    string `json:"text"`
-	City    string `json:"city"`
-	State   string `json:"state"`
-	Country string `json:"country"`
-}
-
-type organization struct {
-	ResourceType string       `json:"resourceType"`
-	ID           string       `json:"id"`
-	Identifier   []identifier `json:"identifier"`
-	Active       bool         `json:"active"`
-	Type         []concept    `json:"type"`
-	Name         string       `json:"name"`
-	Alias        []string     `json:"alias,omitempty"`
-	Address      []address    `json:"address"`
-}
-
-type position struct {
-	Longitude float64 `json:"longitude"`
-	Latitude  float64 `json:"latitude"`
-}
-
-type location struct {
-	ResourceType string       `json:"resourceType"`
-	ID           string       `json:"id"`
-	Identifier   []identifier `json:"identifier"`
-	Status       string       `json:"status"`
-	Name         string       `json:"name"`
-	Alias        []string     `json:"alias,omitempty"`
-	Mode         string       `json:"mode"`
-	PhysicalType concept      `json:"physicalType"`
-	Address      address      `json:"address"`
-	Position     position     `json:"position"`
-	Managing     reference    `json:"managingOrganization"`
-}
-
-func (u Unit) identifiers() []identifier {
-	return []identifier{{System: UnitSystem, Value: u.Code + "@" + u.From}}
-}
-
-func (u Unit) address() address {
-	return address{Text: u.FullName() + ", " + u.Province, City: u.FullName(), State: u.Province, Country: "VN"}
+func (u Unit) address() *fhir.Builder {
+	return fhir.Build().String("text", u.FullName()+", "+u.Province).String("city", u.FullName()).String("state", u.Province).String("country", "VN")
 }
 
 // Organization is the FHIR R4 Organization of the commune's health station, as JSON. Its id is StationID.
 func (u Unit) Organization() []byte {
-	return body(organization{
-		ResourceType: "Organization", ID: StationID(u.Code), Identifier: u.identifiers(), Active: u.To == "",
-		Type: []concept{{
-			Coding: []coding{{System: "http://terminology.hl7.org/CodeSystem/organization-type", Code: "prov", Display: "Healthcare Provider"}},
-			Text:   "Trạm y tế",
-		}},
-		Name: u.StationName(), Alias: u.Spellings, Address: []address{u.address()},
-	})
+	kind := fhir.Concept("http://terminology.hl7.org/CodeSystem/organization-type", "prov", "Healthcare Provider").String("text", "Trạm y tế")
+	return fhir.BuildResource("Organization", StationID(u.Code)).List("identifier", u.identifier()).Bool("active", u.To == "").
+		List("type", kind).String("name", u.StationName()).Strings("alias", u.Spellings...).List("address", u.address()).Bytes()
 }
 
 // Location is the FHIR R4 Location of the commune itself, as JSON. Its id is LocationID. Location.physicalType has the code of a
 // jurisdiction, as R4's location-physical-type asks for an administrative area.
 func (u Unit) Location() []byte {
-	return body(location{
-		ResourceType: "Location", ID: LocationID(u.Code), Identifier: u.identifiers(), Status: "active", Name: u.FullName(), Alias: u.Spellings,
-		Mode: "instance",
-		PhysicalType: concept{Coding: []coding{{
-			System: "http://terminology.hl7.org/CodeSystem/location-physical-type", Code: "jdn", Display: "Jurisdiction",
-		}}},
-		Address: u.address(), Position: position{Longitude: u.Longitude, Latitude: u.Latitude},
-		Managing: reference{Reference: StationReference(u.Code)},
-	})
-}
-
-// body is the JSON of a value of this package; the types above cannot fail to marshal.
-func body(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
+	position := fhir.Build().Decimal("longitude", u.Longitude, 4).Decimal("latitude", u.Latitude, 4)
+	return fhir.BuildResource("Location", LocationID(u.Code)).List("identifier", u.identifier()).String("status", "active").
+		String("name", u.FullName()).Strings("alias", u.Spellings...).String("mode", "instance").
+		Object("physicalType", fhir.Concept("http://terminology.hl7.org/CodeSystem/location-physical-type", "jdn", "Jurisdiction")).
+		Object("address", u.address()).Object("position", position).
+		Object("managingOrganization", fhir.Ref(StationReference(u.Code))).Bytes()
 }
