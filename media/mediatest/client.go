@@ -51,6 +51,7 @@ type client struct {
 	pc      *webrtc.PeerConnection
 	session string
 	offers  chan media.Offer
+	edit    func(sdp string) string // of the answers, when set
 	done    context.CancelFunc
 	wait    sync.WaitGroup
 
@@ -76,7 +77,7 @@ func (h *harness) connect(t *testing.T, room, id string, send bool) *client {
 
 func (h *harness) newClient(t *testing.T, id string) *client {
 	t.Helper()
-	pc, err := clientAPI(t).NewPeerConnection(webrtc.Configuration{})
+	pc, err := clientAPI(t, h.network).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func (h *harness) newClient(t *testing.T, id string) *client {
 }
 
 // clientAPI is a browser's part: full ICE on loopback, pion's default interceptors with frequent reports.
-func clientAPI(t *testing.T) *webrtc.API {
+func clientAPI(t *testing.T, network webrtc.NetworkType) *webrtc.API {
 	t.Helper()
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
@@ -114,7 +115,7 @@ func clientAPI(t *testing.T) *webrtc.API {
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	s.SetNetworkTypes([]webrtc.NetworkType{network})
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
 }
 
@@ -170,6 +171,9 @@ func (c *client) answerTo(o media.Offer) (media.Answer, error) {
 	}
 	<-gathered
 	a.SDP = c.pc.LocalDescription().SDP
+	if c.edit != nil {
+		a.SDP = c.edit(a.SDP)
+	}
 	return a, nil
 }
 

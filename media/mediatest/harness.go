@@ -6,12 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"khamxa/media"
 )
 
 // harness is one Plane under test with its clients: it reads the events and hands each to its client.
 type harness struct {
-	plane media.Plane
+	plane   media.Plane
+	network webrtc.NetworkType // that the clients use
 
 	mu      sync.Mutex
 	clients map[string]*client // by session
@@ -22,7 +25,7 @@ type harness struct {
 
 func newHarness(t *testing.T, plane media.Plane) *harness {
 	t.Helper()
-	h := &harness{plane: plane, clients: map[string]*client{}, waiters: map[chan struct{}]struct{}{}}
+	h := &harness{plane: plane, network: webrtc.NetworkTypeUDP4, clients: map[string]*client{}, waiters: map[chan struct{}]struct{}{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	wait.Go(func() {

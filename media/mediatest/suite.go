@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
@@ -36,10 +38,21 @@ func Run(t *testing.T, make func(t *testing.T) media.Plane) {
 		{"publishers get congestion feedback, subscribers sender reports", testReports},
 		{"answers to other offers", testAnswers},
 		{"too many candidates", testCandidates},
+		{"an address that a peer names gets no packet", testNamedAddress},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t, newHarness(t, make(t))) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.run(t, newHarness(t, make(t)))
+		})
 	}
+}
+
+// RunTCP checks that media flows between peers that have ICE over TCP only (RFC 6544).
+func RunTCP(t *testing.T, plane media.Plane) {
+	h := newHarness(t, plane)
+	h.network = webrtc.NetworkTypeTCP4
+	testForward(t, h)
 }
 
 // RunControl is the part of the suite that needs no media: what a Plane accepts, refuses and tells.
@@ -488,5 +501,33 @@ func testCandidates(t *testing.T, h *harness) {
 	}
 	if err := h.plane.Candidate(t.Context(), c); !fault.Is(err, fault.TooMany) {
 		t.Errorf("one more: %v, want too-many", err)
+	}
+}
+
+// testNamedAddress has a peer name somebody else's address, in its answer and as a candidate: nothing may be sent there (RFC 8826 section 4.2).
+func testNamedAddress(t *testing.T, h *harness) {
+	victim, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer victim.Close()
+	line := fmt.Sprintf("candidate:7 1 udp 2130706431 127.0.0.1 %d typ host", victim.LocalAddr().(*net.UDPAddr).Port)
+	h.connect(t, "room", "an", true)
+	binh := h.newClient(t, "binh")
+	binh.edit = func(sdp string) string { // first among the candidates
+		return strings.Replace(sdp, "a=mid:0\r\n", "a=mid:0\r\na="+line+"\r\n", 1)
+	}
+	binh.join("room")
+	h.await(t, "the answer", func() bool { return binh.answered == 1 })
+	c := media.Candidate{Room: "room", Peer: "binh", Session: binh.session, Candidate: line, Mid: "0"}
+	if err := h.plane.Candidate(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	h.await(t, "media", binh.gets("an", 100))
+	if err := victim.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n, from, err := victim.ReadFromUDP(make([]byte, 1500)); err == nil {
+		t.Errorf("the named address got a packet of %d bytes from %v", n, from)
 	}
 }

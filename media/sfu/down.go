@@ -104,35 +104,36 @@ func (d *down) Unbind(webrtc.TrackLocalContext) error {
 // start lets packets flow to a subscriber that is bound and connected. Video begins with a key frame: one that is just past, or the next,
 // which it asks for.
 func (d *down) start() {
-	t := d.track
-	t.mu.Lock()
-	if d.flowing || d.stream == nil || t.ended {
-		t.mu.Unlock()
-		return
-	}
-	d.flowing = true
-	t.downs = append(slices.Clone(t.downs), d)
-	ask := t.kind == webrtc.RTPCodecTypeVideo
-	if from, ok := t.ring.sinceKey(catchUp); ok {
-		for seq := from; ; seq++ {
-			d.send(t.ring.get(seq))
-			if seq == t.ring.newest {
-				break
-			}
-		}
-		ask = false
-	}
-	var report *rtcp.SenderReport
-	if t.report != nil {
-		report = d.senderReport(t.report)
-	}
-	t.mu.Unlock()
+	ask, report := d.begin()
 	if report != nil {
 		_ = d.peer.pc.WriteRTCP([]rtcp.Packet{report})
 	}
 	if ask {
-		t.requestKey()
+		d.track.requestKey()
 	}
+}
+
+// begin adds the subscriber to the track's, catches up from a key frame that is just past, and says what is to be sent without the lock: a
+// request for a key frame, and a sender report.
+func (d *down) begin() (ask bool, report *rtcp.SenderReport) {
+	t := d.track
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d.flowing || d.stream == nil || t.ended {
+		return false, nil
+	}
+	d.flowing = true
+	t.downs = append(slices.Clone(t.downs), d)
+	from, ok := t.ring.sinceKey(catchUp)
+	if ok {
+		for seq := from; int16(seq-t.ring.newest) <= 0; seq++ {
+			d.send(t.ring.get(seq))
+		}
+	}
+	if t.report != nil {
+		report = d.senderReport(t.report)
+	}
+	return t.kind == webrtc.RTPCodecTypeVideo && !ok, report
 }
 
 // send writes one packet to the subscriber. track.mu is held.

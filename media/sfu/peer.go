@@ -339,13 +339,9 @@ func (p *peer) receive(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 		return // a simulcast layer, which was not offered
 	}
 	t := newTrack(p, remote)
-	p.room.mu.Lock()
-	if p.gone {
-		p.room.mu.Unlock()
+	if !p.room.publish(p, t) {
 		return
 	}
-	p.room.publish(p, t)
-	p.room.mu.Unlock()
 	p.room.node.run(p, "reports", func() { t.readReports(receiver) })
 	t.readPackets(remote)
 	p.room.unpublish(p, t)

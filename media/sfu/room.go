@@ -95,48 +95,60 @@ func (r *room) peer(id, session string) (*peer, error) {
 }
 
 // leave ends a peer without an event.
-func (r *room) leave(id string) {
+func (r *room) leave(id string) { r.take(id).shut() }
+
+// take removes a peer; nil when it is not there.
+func (r *room) take(id string) *peer {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	p := r.peers[id]
 	if p != nil {
 		r.remove(p)
 		r.negotiateAll()
 		r.endIfEmpty()
 	}
-	r.mu.Unlock()
-	p.shut()
+	return p
 }
 
 // fail ends a peer because its connection ended, and tells so.
 func (r *room) fail(p *peer, state media.State) {
-	r.mu.Lock()
-	here := !p.gone
-	if here {
-		p.setState(state)
-		r.remove(p)
-		r.negotiateAll()
-		r.endIfEmpty()
-	}
-	r.mu.Unlock()
-	if here {
+	if r.lost(p, state) {
 		p.shut()
 	}
 }
 
+// lost removes a peer whose connection ended; false when it was gone before.
+func (r *room) lost(p *peer, state media.State) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.gone {
+		return false
+	}
+	p.setState(state)
+	r.remove(p)
+	r.negotiateAll()
+	r.endIfEmpty()
+	return true
+}
+
 // close ends the room and every peer in it, without events.
 func (r *room) close() {
-	r.mu.Lock()
-	r.ended = true
-	var peers []*peer
-	for _, p := range r.peers {
-		peers = append(peers, p)
-		r.remove(p)
-	}
-	r.mu.Unlock()
+	peers := r.clear()
 	r.node.forget(r)
 	for _, p := range peers {
 		p.shut()
 	}
+}
+
+func (r *room) clear() (peers []*peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	for _, p := range r.peers {
+		peers = append(peers, p)
+		r.remove(p)
+	}
+	return peers
 }
 
 // remove takes a peer and its tracks out of the room. The caller negotiates with the others, and shuts the peer without the lock.
@@ -161,8 +173,13 @@ func (r *room) endIfEmpty() {
 	r.node.spawn(func() { r.node.forget(r) })
 }
 
-// publish adds a track of a peer. A track of the same kind that the peer had goes.
-func (r *room) publish(p *peer, t *track) {
+// publish adds a track of a peer, unless the peer is gone. A track of the same kind that the peer had goes.
+func (r *room) publish(p *peer, t *track) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.gone {
+		return false
+	}
 	if old := p.published[t.kind]; old != nil {
 		r.drop(old)
 	}
@@ -170,7 +187,7 @@ func (r *room) publish(p *peer, t *track) {
 	r.tracks = append(r.tracks, t)
 	if len(p.published) >= p.expected {
 		r.negotiateAll()
-		return
+		return true
 	}
 	// The peer's other track is about to come: one offer for both.
 	time.AfterFunc(siblingWait, func() {
@@ -180,6 +197,7 @@ func (r *room) publish(p *peer, t *track) {
 			r.negotiateAll()
 		})
 	})
+	return true
 }
 
 // unpublish takes a track that ended out of the room, if it is still there.

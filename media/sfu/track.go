@@ -32,7 +32,8 @@ type track struct {
 	ended  bool
 	report *rtcp.SenderReport // the publisher's last
 
-	key keyRequests
+	key    keyRequests
+	askKey func() // sends one request to the publisher
 }
 
 // keyRequests spaces the key frame requests of one track. A request that comes too soon is delayed and coalesced, never dropped.
@@ -48,6 +49,10 @@ func newTrack(p *peer, remote *webrtc.TrackRemote) *track {
 	t := &track{
 		node: p.room.node, peer: p, kind: remote.Kind(), ssrc: uint32(remote.SSRC()),
 		id: p.session + "-" + remote.Kind().String(),
+	}
+	t.askKey = func() {
+		t.node.count.keyFrameRequests.Add(1)
+		_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: t.ssrc}})
 	}
 	t.mime, t.pt = webrtc.MimeTypeOpus, uint8(opusPT)
 	if t.kind == webrtc.RTPCodecTypeVideo {
@@ -119,60 +124,76 @@ func (t *track) readReports(receiver *webrtc.RTPReceiver) {
 	}
 }
 
+// message is a sender report for one subscriber.
+type message struct {
+	to     *peer
+	report *rtcp.SenderReport
+}
+
 // reported passes a sender report on, each subscriber's in its own terms.
 func (t *track) reported(r *rtcp.SenderReport) {
+	for _, m := range t.mapped(r) {
+		_ = m.to.pc.WriteRTCP([]rtcp.Packet{m.report})
+	}
+}
+
+func (t *track) mapped(r *rtcp.SenderReport) (messages []message) {
 	t.mu.Lock()
-	if t.ended {
-		t.mu.Unlock()
-		return
-	}
+	defer t.mu.Unlock()
 	t.report = r
-	type message struct {
-		to     *peer
-		report *rtcp.SenderReport
-	}
-	var messages []message
 	for _, d := range t.downs {
 		if m := d.senderReport(r); m != nil {
 			messages = append(messages, message{d.peer, m})
 		}
 	}
-	t.mu.Unlock()
-	for _, m := range messages {
-		_ = m.to.pc.WriteRTCP([]rtcp.Packet{m.report})
-	}
+	return messages
 }
 
 // requestKey asks the publisher for a key frame: now, or as soon as the spacing allows.
 func (t *track) requestKey() {
-	k := &t.key
-	k.mu.Lock()
-	if k.ended || k.pending != nil {
-		k.mu.Unlock()
-		return
+	if t.key.due(t.node.clock, t.askKey) {
+		t.askKey()
 	}
-	if wait := keyFrameSpacing - t.node.clock().Sub(k.last); wait > 0 && !k.last.IsZero() {
-		k.pending = time.AfterFunc(wait, func() {
-			k.mu.Lock()
-			k.pending = nil
-			k.last = t.node.clock()
-			ended := k.ended
-			k.mu.Unlock()
-			if !ended {
-				t.sendKeyRequest()
-			}
-		})
-		k.mu.Unlock()
-		return
-	}
-	k.last = t.node.clock()
-	k.mu.Unlock()
-	t.sendKeyRequest()
 }
 
-func (t *track) sendKeyRequest() {
-	t.node.count.keyFrameRequests.Add(1)
-	_ = t.peer.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: t.ssrc}})
+// due reports whether a request may go out at once. If not, it sees to it that one goes out when the time has come.
+func (k *keyRequests) due(clock func() time.Time, ask func()) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended || k.pending != nil {
+		return false
+	}
+	now := clock()
+	wait := min(keyFrameSpacing, keyFrameSpacing-now.Sub(k.last)) // a clock that is set back does not hold requests up
+	if k.last.IsZero() || wait <= 0 {
+		k.last = now
+		return true
+	}
+	k.pending = time.AfterFunc(wait, func() {
+		if k.fire(clock) {
+			ask()
+		}
+	})
+	return false
+}
+
+// fire ends a delay, and reports whether the request is still wanted.
+func (k *keyRequests) fire(clock func() time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pending = nil
+	k.last = clock()
+	return !k.ended
+}
+
+// end drops the request that waits, and every later one.
+func (k *keyRequests) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = true
+	if k.pending != nil {
+		k.pending.Stop()
+	}
 }
 
 // end stops the track: nothing more is forwarded.
@@ -181,10 +202,5 @@ func (t *track) end() {
 	t.ended = true
 	t.downs = nil
 	t.mu.Unlock()
-	t.key.mu.Lock()
-	t.key.ended = true
-	if t.key.pending != nil {
-		t.key.pending.Stop()
-	}
-	t.key.mu.Unlock()
+	t.key.end()
 }
