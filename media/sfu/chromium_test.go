@@ -28,6 +28,7 @@ window.start = async (send) => {
   window.began = performance.now();
   const stream = send ? await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 640, height: 480}}) : null;
   pc.ontrack = e => { document.getElementById("v").srcObject = e.streams[0]; window.from = e.streams[0].id; };
+  document.getElementById("v").requestVideoFrameCallback(now => { window.first = now - began; });
   const answer = async (o) => {
     await pc.setRemoteDescription({type: "offer", sdp: o.sdp});
     if (stream && o.seq === 1) for (const t of pc.getTransceivers().slice(0, 2)) {
@@ -41,7 +42,7 @@ window.start = async (send) => {
   (async () => { for (;;) { await answer(offer); offer = await post("/next", {peer}); } })();
 };
 window.stats = async () => {
-  const out = {State: pc.connectionState, From: window.from ?? "", Frames: 0, Audio: 0, Pair: "", Cipher: "", Outgoing: 0};
+  const out = {State: pc.connectionState, From: window.from ?? "", First: window.first ?? 0, Frames: 0, Audio: 0, Pair: "", Cipher: "", Outgoing: 0};
   const all = await pc.getStats();
   for (const s of all.values()) {
     if (s.type === "inbound-rtp" && s.kind === "video") out.Frames += s.framesDecoded ?? 0;
@@ -59,6 +60,7 @@ window.stats = async () => {
 type callStats struct {
 	State, From, Pair, Cipher string
 	Frames, Audio, Outgoing   float64
+	First                     float64 // ms from the start of joining, camera included, to the first frame of the other
 }
 
 // callServer joins the page above to a node.
@@ -180,7 +182,7 @@ func flowing(t *testing.T, page context.Context, from string) (callStats, error)
 		if first.Frames == 0 {
 			first = s
 		}
-		if first.Frames > 0 && s.Frames >= first.Frames+20 && s.Audio > first.Audio && s.From == from {
+		if first.Frames > 0 && s.Frames >= first.Frames+20 && s.Audio > first.Audio && s.From == from && s.First > 0 {
 			return s, nil
 		}
 		select {
@@ -210,6 +212,9 @@ func TestChromium(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Logf("%+v", s)
+				if i == 1 && s.First > 2000 {
+					t.Errorf("who joins a running call sees the other after %.0f ms", s.First)
+				}
 			}
 		})
 	}
