@@ -1,0 +1,120 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+
+	"khamxa/fhir/search"
+	"khamxa/fhir/store"
+	"khamxa/fhir/store/sqlite"
+	"khamxa/internal/fault"
+)
+
+// fillLarge writes n resources of no patient; every hundredth has the code "rare", all others "x".
+func fillLarge(t testing.TB, db *sqlite.DB, n int) {
+	t.Helper()
+	const perCommit = 1000
+	for from := 0; from < n; from += perCommit {
+		tx := store.Transaction{Author: "system"}
+		for i := from; i < min(from+perCommit, n); i++ {
+			code := "x"
+			if i%100 == 99 {
+				code = "rare"
+			}
+			tx.Changes = append(tx.Changes, basicTx(fmt.Sprintf("b%06d", i), code).Changes...)
+		}
+		mustCommit(t, db, tx)
+	}
+}
+
+func request(t testing.TB, typ, values string) store.SearchRequest {
+	t.Helper()
+	v, err := url.ParseQuery(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := search.Parse(typ, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.SearchRequest{Query: q}
+}
+
+// What a search may cost is bounded, and what goes past the bound is still answered, in parts, or refused with a sentence.
+func TestSearchesAmongMoreThanCanBeSorted(t *testing.T) {
+	const n = store.MaxSorted + 2_000
+	db := mustOpen(t, t.TempDir())
+	fillLarge(t, db, n)
+
+	t.Run("by lastUpdated, newest first", func(t *testing.T) {
+		checkWalk(t, db, "_sort=-_lastUpdated&_count=200", 5, func(i int) string { return fmt.Sprintf("b%06d", n-1-i) })
+	})
+	t.Run("by lastUpdated, oldest first", func(t *testing.T) {
+		checkWalk(t, db, "_sort=_lastUpdated&_count=200", 3, func(i int) string { return fmt.Sprintf("b%06d", i) })
+	})
+	t.Run("by id, downwards, among many codes", func(t *testing.T) {
+		checkWalk(t, db, "_sort=-_id&_count=150&code=x,rare", 3, func(i int) string { return fmt.Sprintf("b%06d", n-1-i) })
+	})
+	t.Run("few among them can be sorted", func(t *testing.T) {
+		checkWalk(t, db, "_sort=-_id&_count=100&code=rare", 2, func(i int) string { return fmt.Sprintf("b%06d", n-1-100*i) })
+	})
+	t.Run("by something else is too costly", func(t *testing.T) {
+		if _, err := db.Search(t.Context(), request(t, "Basic", "_sort=code")); !fault.Is(err, fault.TooCostly) {
+			t.Fatalf("Search: %v, want too-costly", err)
+		}
+	})
+	t.Run("a page that looked at too much is cut short and goes on", func(t *testing.T) {
+		req := request(t, "Basic", "code:not=x,rare")
+		page, err := db.Search(t.Context(), req)
+		if err != nil || len(page.Matches) != 0 || page.Next == "" {
+			t.Fatalf("first page: %d matches, next %q, %v; want none and a next", len(page.Matches), page.Next, err)
+		}
+		req.Cursor, req.At = page.Next, page.At
+		page, err = db.Search(t.Context(), req)
+		if err != nil || len(page.Matches) != 0 || page.Next != "" {
+			t.Fatalf("second page: %d matches, next %q, %v; want none and no next", len(page.Matches), page.Next, err)
+		}
+	})
+	t.Run("a condition that looks at too much is refused", func(t *testing.T) {
+		tx := basicTx("new", "y")
+		tx.Absent = []store.Absence{{Query: request(t, "Basic", "code:not=x,rare").Query}}
+		if _, err := db.Commit(t.Context(), tx); !fault.Is(err, fault.TooCostly) {
+			t.Fatalf("Commit: %v, want too-costly", err)
+		}
+	})
+	t.Run("totals", func(t *testing.T) {
+		for values, want := range map[string]int{"": n, "&code=rare": n / 100, "&code=x": n - n/100} {
+			page, err := db.Search(t.Context(), request(t, "Basic", "_count=1&_total=accurate"+values))
+			if err != nil || page.Total != want {
+				t.Errorf("Total of %q = %d, %v; want %d", values, page.Total, err, want)
+			}
+		}
+	})
+}
+
+// checkWalk reads pages and compares the ids with what is wanted at each place.
+func checkWalk(t *testing.T, db *sqlite.DB, values string, pages int, want func(i int) string) {
+	t.Helper()
+	req := request(t, "Basic", values)
+	at := 0
+	for range pages {
+		page, err := db.Search(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Matches) == 0 {
+			t.Fatalf("an empty page after %d matches", at)
+		}
+		for _, v := range page.Matches {
+			if v.ID != want(at) {
+				t.Fatalf("match %d is %s, want %s", at, v.ID, want(at))
+			}
+			at++
+		}
+		req.Cursor, req.At = page.Next, page.At
+		if page.Next == "" {
+			return
+		}
+	}
+}
