@@ -43,7 +43,7 @@
 //   - A partial date stands for its first day; as the end of a period, for its last.
 //   - A death without a date, or with a year only, is taken to be in the month after the last sign of life, within that year.
 //   - Still as in the source: a person with medicine for three months is "missed" from the first day of the fourth calendar month, due or
-//     not. The running month is marked provisional for that reason.
+//     not. The running month is marked provisional for that reason (Figure.Provisional).
 package cohort
 
 import "khamxa/registry/guideline"

@@ -371,6 +371,10 @@ func TestQueriesAreChecked(t *testing.T) {
 			t.Errorf("%q is read as %s", s, m)
 		}
 	}
+	p, err := b.Figures(cohort.Query{Month: cohort.NewMonth(2026, 2), Months: 3, Current: cohort.NewMonth(2026, 1)})
+	if err != nil || p.Total[0].Provisional || !p.Total[1].Provisional || !p.Total[2].Provisional {
+		t.Errorf("the months that are not over are wrong: %+v %v", p.Total, err)
+	}
 	r, err := b.Figures(cohort.Query{Month: cohort.NewMonth(2026, 1), Months: 2, Communes: []string{"14221", "14221", "nonsense"}})
 	if err != nil || len(r.Communes) != 1 || len(r.Total) != 2 || r.Total[0].High != 1 {
 		t.Errorf("an empty book gives %+v, %v", r, err)

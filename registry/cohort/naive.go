@@ -1,6 +1,7 @@
 package cohort
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -82,7 +83,9 @@ func list(v any, path ...any) []any {
 // take adds one current resource.
 func (n *naive) take(typ, id string, body []byte) error {
 	var r map[string]any
-	if err := json.Unmarshal(body, &r); err != nil {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber() // a number may be larger than a float64
+	if err := d.Decode(&r); err != nil {
 		return fault.Wrap(err, fault.Internal, "cohort.Verify", "A stored resource is not JSON: "+typ+"/"+id+".")
 	}
 	switch typ {
@@ -112,7 +115,7 @@ func (n *naive) take(typ, id string, body []byte) error {
 func (n *naive) takePatient(id string, r map[string]any) {
 	p := n.person(id)
 	p.exists = true
-	_, dated := r["deceasedDateTime"]
+	_, dated := r["deceasedDateTime"].(string)
 	yes, _ := r["deceasedBoolean"].(bool)
 	if p.dead = dated || yes; !p.dead {
 		return
@@ -167,7 +170,10 @@ func (n *naive) takeObservation(r map[string]any) {
 	default:
 		return
 	}
-	when := text(r, "effectiveDateTime") + text(r, "effectiveInstant") // never both: effective[x] is a choice
+	when := text(r, "effectiveDateTime")
+	if when == "" {
+		when = text(r, "effectiveInstant")
+	}
 	if when == "" {
 		when = text(r, "effectivePeriod", "start")
 	}
@@ -196,8 +202,9 @@ func naiveValue(r map[string]any, code string) (float64, bool) {
 			if unit == "" {
 				unit = text(c, "valueQuantity", "unit")
 			}
-			v, ok := dig(c, "valueQuantity", "value").(float64)
-			return v, ok && (unit == "mm[Hg]" || unit == "mmHg" && text(c, "valueQuantity", "code") == "")
+			number, _ := dig(c, "valueQuantity", "value").(json.Number)
+			v, err := number.Float64()
+			return v, err == nil && (unit == "mm[Hg]" || unit == "mmHg" && text(c, "valueQuantity", "code") == "")
 		}
 	}
 	return 0, false

@@ -60,18 +60,26 @@ func read(typ, id string, body []byte) (fact, bool) {
 	return fact{}, false
 }
 
+// str is the content of a string, "" for anything else: a number where a string belongs says nothing.
+func str(v *fhir.Value) string {
+	if v.Kind() != fhir.String {
+		return ""
+	}
+	return v.String()
+}
+
 // patientOf is the id of the patient whom a reference names on this server.
 func patientOf(reference *fhir.Value) (string, bool) {
-	ref := fhir.ParseReference(reference.Get("reference").String())
+	ref := fhir.ParseReference(str(reference.Get("reference")))
 	return ref.ID, ref.Kind == fhir.Local && ref.Type == "Patient"
 }
 
 // readDeath takes Patient.deceased[x]: a date, or true without a date.
 func readDeath(root *fhir.Value) Death {
-	if d, ok := parseDate(root.Get("deceasedDateTime").String()); ok {
+	if d, ok := parseDate(str(root.Get("deceasedDateTime"))); ok {
 		return Death{First: dayAt(d.first).month(), Last: dayAt(d.last).month()}
 	}
-	if dead, _ := root.Get("deceasedBoolean").Bool(); dead || root.Get("deceasedDateTime") != nil {
+	if dead, _ := root.Get("deceasedBoolean").Bool(); dead || root.Get("deceasedDateTime").Kind() == fhir.String {
 		return Death{First: NewMonth(firstYear, time.January), Last: NewMonth(lastYear, time.December)}
 	}
 	return Death{}
@@ -80,18 +88,18 @@ func readDeath(root *fhir.Value) Death {
 // readEpisode takes an EpisodeOfCare of the hypertension programme that has begun: active, onhold or finished.
 func readEpisode(k Key, root *fhir.Value) (fact, bool) {
 	patient, ok := patientOf(root.Get("patient"))
-	status := root.Get("status").String()
+	status := str(root.Get("status"))
 	counts := status == "active" || status == "onhold" || status == "finished"
 	if !ok || !counts || !inProgramme(root) {
 		return fact{}, false
 	}
 	period := root.Get("period")
-	first, ok := parseDate(period.Get("start").String())
+	first, ok := parseDate(str(period.Get("start")))
 	if !ok {
 		return fact{}, false
 	}
 	start, end := dayAt(first.first), noEnd
-	if last, ok := parseDate(period.Get("end").String()); ok {
+	if last, ok := parseDate(str(period.Get("end"))); ok {
 		end = dayAt(last.last)
 	} else if status == "finished" {
 		end = start // finished on a day that nobody wrote down: it fixes the registration and covers no more
@@ -99,7 +107,7 @@ func readEpisode(k Key, root *fhir.Value) (fact, bool) {
 	if end < start {
 		return fact{}, false
 	}
-	code, _ := place.CommuneOf(root.Get("managingOrganization").Get("reference").String())
+	code, _ := place.CommuneOf(str(root.Get("managingOrganization").Get("reference")))
 	e := newEpisode(k, CommuneOf(code), start, end)
 	return fact{patient: patient, episode: &e}, true
 }
@@ -127,7 +135,7 @@ func readObservation(k Key, root *fhir.Value) (fact, bool) {
 	if !hasCode(root.Get("code"), guideline.LOINC, guideline.CodeBPPanel) {
 		return fact{}, false
 	}
-	switch root.Get("status").String() {
+	switch str(root.Get("status")) {
 	case "preliminary", "final", "amended", "corrected":
 	default:
 		return fact{}, false
@@ -136,12 +144,12 @@ func readObservation(k Key, root *fhir.Value) (fact, bool) {
 	if !ok {
 		return fact{}, false
 	}
-	text := root.Get("effectiveDateTime").String()
+	text := str(root.Get("effectiveDateTime"))
 	if text == "" {
-		text = root.Get("effectiveInstant").String()
+		text = str(root.Get("effectiveInstant"))
 	}
 	if text == "" {
-		text = root.Get("effectivePeriod").Get("start").String()
+		text = str(root.Get("effectivePeriod").Get("start"))
 	}
 	at, ok := parseDate(text)
 	if !ok {
@@ -165,9 +173,9 @@ func component(root *fhir.Value, code string) (float64, bool) {
 			continue
 		}
 		q := c.Get("valueQuantity")
-		unit := q.Get("code").String()
+		unit := str(q.Get("code"))
 		if unit == "" {
-			unit = strings.Replace(q.Get("unit").String(), "mmHg", guideline.UnitMMHg, 1)
+			unit = strings.Replace(str(q.Get("unit")), "mmHg", guideline.UnitMMHg, 1)
 		}
 		v, ok := q.Get("value").Float()
 		return v, ok && unit == guideline.UnitMMHg
@@ -177,11 +185,11 @@ func component(root *fhir.Value, code string) (float64, bool) {
 
 // readEncounter takes a visit: in progress or finished; ambulatory, at home or virtual.
 func readEncounter(k Key, root *fhir.Value) (fact, bool) {
-	status, class := root.Get("status").String(), root.Get("class").Get("code").String()
+	status, class := str(root.Get("status")), str(root.Get("class").Get("code"))
 	if status != "in-progress" && status != "finished" || class != "AMB" && class != "HH" && class != "VR" {
 		return fact{}, false
 	}
-	return readVisit(k, root, root.Get("period").Get("start").String())
+	return readVisit(k, root, str(root.Get("period").Get("start")))
 }
 
 // readDispense takes medicine that was handed out: completed.
@@ -189,9 +197,9 @@ func readDispense(k Key, root *fhir.Value) (fact, bool) {
 	if !root.Get("status").IsString("completed") {
 		return fact{}, false
 	}
-	when := root.Get("whenHandedOver").String()
+	when := str(root.Get("whenHandedOver"))
 	if when == "" {
-		when = root.Get("whenPrepared").String()
+		when = str(root.Get("whenPrepared"))
 	}
 	return readVisit(k, root, when)
 }

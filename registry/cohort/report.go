@@ -20,6 +20,7 @@ type Query struct {
 	Month      Month    // the last month of the series
 	Months     int      // how many months, 1 to MostMonths
 	Communes   []string // commune codes; nil for all, those unknown to the table of communes included; empty for none
+	Current    Month    // the running month: it and later ones are marked provisional; zero marks none
 }
 
 // Figure is one month's figure. All people are counted as of the month's last day; see the package comment.
@@ -30,6 +31,7 @@ type Figure struct {
 	NotAssessable int // newly registered and lost to follow-up: counted people outside the denominator
 	Counts        [stateCount]int
 	Low, High     float64 // Wilson 95 % interval of the rate; 0 and 1 when the denominator is 0
+	Provisional   bool    // the month is not over: people may still come
 }
 
 // Count is the number of people in a state.
@@ -87,10 +89,10 @@ func (b *Book) Figures(q Query) (Report, error) {
 				r.Total[i].Counts[state] += n
 			}
 		}
-		finish(s.Series)
+		finish(s.Series, q.Current)
 		r.Communes = append(r.Communes, s)
 	}
-	finish(r.Total)
+	finish(r.Total, q.Current)
 	return r, nil
 }
 
@@ -116,10 +118,11 @@ func emptySeries(from Month, n int) []Figure {
 }
 
 // finish fills in what follows from the counts.
-func finish(series []Figure) {
+func finish(series []Figure, current Month) {
 	for i := range series {
 		f := &series[i]
 		f.Numerator = f.Counts[Controlled]
+		f.Provisional = current != 0 && f.Month >= current
 		for s, n := range f.Counts {
 			if State(s).InDenominator() {
 				f.Denominator += n
