@@ -119,13 +119,14 @@ type page struct {
 	in     []wire.Frame
 	stuck  bool // Send refuses: the client does not read
 	closed chan wire.Code
-	gone   chan struct{}
+	opened chan struct{}
 	once   sync.Once
 }
 
 func (w *world) open() *page {
-	p := &page{w: w, closed: make(chan wire.Code, 1), gone: make(chan struct{})}
+	p := &page{w: w, closed: make(chan wire.Code, 1), opened: make(chan struct{})}
 	p.link = w.server.Open(p)
+	close(p.opened)
 	return p
 }
 
@@ -159,8 +160,8 @@ func (p *page) Close(code wire.Code) {
 // drop loses the connection.
 func (p *page) drop() {
 	p.once.Do(func() {
+		<-p.opened // a server that is being closed closes a connection while it opens
 		p.link.Closed()
-		close(p.gone)
 	})
 }
 
