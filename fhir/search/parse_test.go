@@ -25,12 +25,36 @@ func parse(t testing.TB, resourceType, query string) *search.Query {
 	return q
 }
 
-func TestParseRefuses(t *testing.T) {
-	tests := []struct {
-		typ, query string
-		code       fault.Code
-		path, says string
-	}{
+type refusal struct {
+	typ, query string
+	code       fault.Code
+	path, says string
+}
+
+func checkRefused(t *testing.T, tests []refusal) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.typ+"?"+tt.query[:min(len(tt.query), 40)], func(t *testing.T) {
+			values, err := url.ParseQuery(tt.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := search.Parse(tt.typ, values)
+			if err == nil {
+				t.Fatalf("accepted as %+v", q)
+			}
+			if fault.CodeOf(err) != tt.code || fault.PathOf(err) != tt.path {
+				t.Errorf("code %s, path %q", fault.CodeOf(err), fault.PathOf(err))
+			}
+			if says := fault.MessageOf(err); !strings.Contains(says, tt.says) || !strings.HasSuffix(says, ".") {
+				t.Errorf("says %q, want %q in it", says, tt.says)
+			}
+		})
+	}
+}
+
+func TestParseRefusesClauses(t *testing.T) {
+	checkRefused(t, []refusal{
 		{"Nobody", "", fault.Invalid, "_type", `"Nobody" is not a resource type`},
 		{"Patient", "nmae=x", fault.Invalid, "nmae", `Patient has no search parameter "nmae". It has: _id, _lastUpdated, _security, _tag, active, address,`},
 		{"Patient", "Name=x", fault.Invalid, "Name", "no search parameter"},
@@ -70,6 +94,11 @@ func TestParseRefuses(t *testing.T) {
 		{"Patient", "identifier=|", fault.Invalid, "identifier", "neither system nor code"},
 		{"Patient", "name:missing=yes", fault.Invalid, "name:missing", "true or false"},
 		{"Patient", "name:missing=true,false", fault.Invalid, "name:missing", "one value"},
+	})
+}
+
+func TestParseRefusesControls(t *testing.T) {
+	checkRefused(t, []refusal{
 		{"Patient", "_count=x", fault.Invalid, "_count", "whole number"},
 		{"Patient", "_count=-1", fault.Invalid, "_count", "whole number"},
 		{"Patient", "_count=1&_count=2", fault.Invalid, "_count", "once"},
@@ -91,25 +120,7 @@ func TestParseRefuses(t *testing.T) {
 		{"Patient", "_revinclude=Encounter:location", fault.Invalid, "_revinclude", "does not point to Patient"},
 		{"Patient", "_revinclude=Observation:subject:Device", fault.Invalid, "_revinclude", "does not point to Patient"},
 		{"Patient", "_id=" + strings.Repeat("a,", 1000) + "a", fault.TooCostly, "", "at most 1000"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.typ+"?"+tt.query[:min(len(tt.query), 40)], func(t *testing.T) {
-			values, err := url.ParseQuery(tt.query)
-			if err != nil {
-				t.Fatal(err)
-			}
-			q, err := search.Parse(tt.typ, values)
-			if err == nil {
-				t.Fatalf("accepted as %+v", q)
-			}
-			if fault.CodeOf(err) != tt.code || fault.PathOf(err) != tt.path {
-				t.Errorf("code %s, path %q", fault.CodeOf(err), fault.PathOf(err))
-			}
-			if says := fault.MessageOf(err); !strings.Contains(says, tt.says) || !strings.HasSuffix(says, ".") {
-				t.Errorf("says %q, want %q in it", says, tt.says)
-			}
-		})
-	}
+	})
 }
 
 func TestParse(t *testing.T) {
