@@ -232,21 +232,22 @@ func (w *writer) rekey(patient string) error {
 type indexBatch struct{ ops []indexOp }
 
 type indexOp struct {
-	key string
-	rid int64
-	add bool
+	key  string
+	rid  int64
+	turn int // the order in which the batch asked for it
+	add  bool
 }
 
 // replace turns a resource's old keys, which must be sorted, into its new ones.
 func (b *indexBatch) replace(rid int64, before, after []string) {
 	for _, k := range before {
 		if _, kept := slices.BinarySearch(after, k); !kept {
-			b.ops = append(b.ops, indexOp{key: k, rid: rid})
+			b.ops = append(b.ops, indexOp{key: k, rid: rid, turn: len(b.ops)})
 		}
 	}
 	for _, k := range after {
 		if _, had := slices.BinarySearch(before, k); !had {
-			b.ops = append(b.ops, indexOp{key: k, rid: rid, add: true})
+			b.ops = append(b.ops, indexOp{key: k, rid: rid, turn: len(b.ops), add: true})
 		}
 	}
 }
@@ -263,8 +264,8 @@ const (
 
 // flush writes what was collected. Of several changes of one row the last one holds.
 func (b *indexBatch) flush(conn *lite.Conn) error {
-	slices.SortStableFunc(b.ops, func(x, y indexOp) int {
-		return cmp.Or(strings.Compare(x.key, y.key), cmp.Compare(x.rid, y.rid))
+	slices.SortFunc(b.ops, func(x, y indexOp) int {
+		return cmp.Or(strings.Compare(x.key, y.key), cmp.Compare(x.rid, y.rid), cmp.Compare(x.turn, y.turn))
 	})
 	args := make([]any, 0, 2*rowsPerInsert)
 	for i, op := range b.ops {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	lite "zombiezen.com/go/sqlite"
-
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
@@ -95,151 +93,53 @@ func sortValues(keys []search.SortKey, h *hit) []string {
 
 func placeText(place int64) string { return fmt.Sprintf("%016x", place) }
 
-// sorted finds all matches, sorts them in memory and takes the page after from. total becomes the number of matches if the
-// query asks for it.
-func (f *finder) sorted(from cursor, total *int) ([]hit, *cursor, error) {
-	all, err := f.rank()
+// sorted finds all matches, sorts them in memory and takes the page after from.
+func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err error) {
+	few, err := f.plan.atMost(f.conn, store.MaxSorted)
+	if err == nil && !few {
+		err = fault.Newf(fault.TooCostly, "store.Search",
+			"Sorting would look at more than %d resources. Narrow the search, for example by patient or date, or sort by _lastUpdated or _id.", store.MaxSorted)
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	if *total < 0 && f.q.Total != "" && f.q.Total != search.TotalNone {
-		*total = len(all)
+	list, err := f.rank()
+	if err != nil {
+		return nil, nil, 0, err
 	}
-	slices.SortFunc(all, func(a, b ranked) int { return order(f.q.Sort, &a, &b) })
+	all = len(list)
+	slices.SortFunc(list, func(a, b ranked) int { return order(f.q.Sort, &a, &b) })
 	if from.RID != 0 {
 		last := ranked{rid: from.RID, values: from.Values}
-		i := slices.IndexFunc(all, func(r ranked) bool { return order(f.q.Sort, &r, &last) > 0 })
-		if i < 0 {
-			return nil, nil, nil
-		}
-		all = all[i:]
+		list = slices.DeleteFunc(list, func(r ranked) bool { return order(f.q.Sort, &r, &last) <= 0 })
 	}
-	var next *cursor
-	if len(all) > f.q.Count {
-		all = all[:f.q.Count]
-		if len(all) > 0 {
-			end := all[len(all)-1]
-			next = &cursor{RID: end.rid, Values: end.values}
-		}
+	if f.q.Count == 0 {
+		return nil, nil, all, nil
 	}
-	hits := make([]hit, 0, len(all))
-	for i := range all {
-		h, _, err := f.match(all[i].rid)
+	if len(list) > f.q.Count {
+		list = list[:f.q.Count]
+		end := list[len(list)-1]
+		next = &cursor{RID: end.rid, Values: end.values}
+	}
+	for i := range list {
+		h, _, err := f.match(list[i].rid)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, 0, err
 		}
 		hits = append(hits, h)
 	}
-	return hits, next, nil
+	return hits, next, all, nil
 }
 
 // rank finds all matches and what they are sorted by.
 func (f *finder) rank() ([]ranked, error) {
-	source, err := f.plan.candidates(f.conn)
-	if err != nil {
-		return nil, err
-	}
 	var all []ranked
-	for last := int64(0); ; {
-		rids, err := source(last)
-		if err != nil || len(rids) == 0 {
-			return all, err
+	err := f.each(func(rid int64) error {
+		h, ok, err := f.match(rid)
+		if ok {
+			all = append(all, ranked{rid: rid, values: sortValues(f.q.Sort, &h)})
 		}
-		for _, rid := range rids {
-			h, ok, err := f.match(rid)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				all = append(all, ranked{rid: rid, values: sortValues(f.q.Sort, &h)})
-			}
-			last = rid
-		}
-	}
-}
-
-// scanned finds the page after from among more candidates than can be sorted, by walking the type's resources in an order
-// that a table keeps: by _lastUpdated or by _id. Any other order is refused.
-func (f *finder) scanned(from cursor) (hits []hit, next *cursor, err error) {
-	key := f.q.Sort[0]
-	query, start, err := scanOf(key, from)
-	if len(f.q.Sort) > 1 || err != nil {
-		return nil, nil, fault.Newf(fault.TooCostly, "store.Search",
-			"Sorting would look at more than %d resources. Narrow the search, for example by patient or date, or sort by _lastUpdated or _id.", store.MaxSorted)
-	}
-	if f.q.Count == 0 {
-		return nil, nil, nil
-	}
-	for {
-		var rids []int64
-		var value any
-		err := run(f.conn, query, func(s *lite.Stmt) error {
-			rids = append(rids, s.ColumnInt64(0))
-			if value = any(s.ColumnText(1)); key.Param.Code == "_lastUpdated" {
-				value = s.ColumnInt64(1)
-			}
-			return nil
-		}, f.q.Type, start, chunk)
-		if err != nil || len(rids) == 0 {
-			return hits, nil, err
-		}
-		for _, rid := range rids {
-			h, ok, err := f.match(rid)
-			if err != nil {
-				return nil, nil, err
-			}
-			if ok && len(hits) == f.q.Count {
-				end := &hits[len(hits)-1]
-				return hits, &cursor{RID: end.cur.rid, Values: sortValues(f.q.Sort, end)}, nil
-			}
-			if ok {
-				hits = append(hits, h)
-			}
-		}
-		if start = value; f.budget < chunk {
-			return hits, &cursor{RID: rids[len(rids)-1], Values: []string{scanText(value)}}, nil
-		}
-		f.budget -= len(rids)
-	}
-}
-
-// scanText is a scan's position as a sort value.
-func scanText(value any) string {
-	if place, ok := value.(int64); ok {
-		return placeText(place)
-	}
-	return fmt.Sprint(value)
-}
-
-// scanOf is the statement that walks a type in the order of the key, and where it starts.
-func scanOf(key search.SortKey, from cursor) (query string, start any, err error) {
-	column := map[string]string{"_lastUpdated": "place", "_id": "id"}[key.Param.Code]
-	if column == "" {
-		return "", nil, errStop
-	}
-	if column == "place" {
-		start = int64(0)
-		if key.Descending {
-			start = int64(noSeq)
-		}
-	} else {
-		start = ""
-		if key.Descending {
-			start = "~" // above every character of an id
-		}
-	}
-	if len(from.Values) > 0 {
-		start = from.Values[0]
-		if column == "place" {
-			var place int64
-			if _, err := fmt.Sscanf(from.Values[0], "%x", &place); err != nil {
-				return "", nil, err
-			}
-			start = place
-		}
-	}
-	if key.Descending {
-		return "SELECT rid, " + column + " FROM res WHERE type = ? AND " + column + " < ? ORDER BY " + column + " DESC LIMIT ?", start, nil
-	}
-	return "SELECT rid, " + column + " FROM res WHERE type = ? AND " + column + " > ? ORDER BY " + column + " LIMIT ?", start, nil
+		return err
+	})
+	return all, err
 }

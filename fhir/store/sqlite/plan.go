@@ -55,14 +55,11 @@ func makePlan(conn *lite.Conn, q *search.Query, holder []string) (*plan, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{}
-	if best < 0 || ways[best].ranges != nil && ways[best].rows >= probeMost {
-		best = -1
-		p.driver = way{keys: []string{search.TypeKey(q.Type)}}
-		if err := p.driver.count(conn, probeMost); err != nil {
-			return nil, err
-		}
-	} else {
+	p := &plan{driver: way{keys: []string{search.TypeKey(q.Type)}}}
+	if best >= 0 && ways[best].ranges != nil && ways[best].rows >= probeMost {
+		best = -1 // too many to collect: the whole type is streamed instead
+	}
+	if best >= 0 {
 		p.driver = ways[best]
 	}
 	for i := range ways {
@@ -74,8 +71,11 @@ func makePlan(conn *lite.Conn, q *search.Query, holder []string) (*plan, error) 
 }
 
 // fewest counts the ways' rows, only as far as is needed to compare them, and gives the index of the smallest; -1 for none.
-// Among those that are all too large, one that can be streamed is taken.
+// Among those that are all too large, one that can be streamed is taken. One that has no rival is not counted.
 func fewest(conn *lite.Conn, ways []way) (int, error) {
+	if len(ways) == 1 && ways[0].ranges == nil {
+		return 0, nil
+	}
 	for limit := probeFirst; limit <= probeMost; limit *= 16 {
 		best := -1
 		for i := range ways {
@@ -204,6 +204,12 @@ func merged(conn *lite.Conn, keys []string) source {
 		}
 		return rids[:min(chunk, len(rids))], nil
 	}
+}
+
+// atMost reports whether the driver has no more index rows than limit.
+func (p *plan) atMost(conn *lite.Conn, limit int) (bool, error) {
+	err := p.driver.count(conn, limit+1)
+	return p.driver.rows <= limit, err
 }
 
 // passes makes the cheap checks of a candidate.

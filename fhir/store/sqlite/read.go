@@ -16,7 +16,7 @@ func (db *DB) Read(ctx context.Context, typ, id string) (store.Version, error) {
 	const op = "store.Read"
 	var v store.Version
 	found := false
-	err := db.read(ctx, op, func(conn *lite.Conn) error {
+	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
 		return run(conn, "SELECT "+currentColumns+", b.data FROM res r LEFT JOIN body b ON b.place = r.place WHERE r.type = ? AND r.id = ?",
 			func(s *lite.Stmt) error {
 				cur := scanCurrent(s)

@@ -43,7 +43,7 @@ func findRecord(conn *lite.Conn, key string, now time.Time) (r records.Record, o
 func (db *DB) Get(ctx context.Context, key string) (records.Record, error) {
 	const op = "records.Get"
 	var r records.Record
-	err := db.read(ctx, op, func(conn *lite.Conn) error {
+	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
 		found, ok, err := findRecord(conn, key, db.clock())
 		if err == nil && !ok {
 			err = fault.New(fault.NotFound, op, "There is no such record.")
@@ -100,7 +100,7 @@ func (db *DB) Delete(ctx context.Context, key string) error {
 func (db *DB) List(ctx context.Context, prefix, after string, limit int) ([]records.Record, error) {
 	limit = records.ListLimit(limit)
 	var list []records.Record
-	err := db.read(ctx, "records.List", func(conn *lite.Conn) error {
+	err := db.readOne(ctx, "records.List", func(conn *lite.Conn) error {
 		now := db.clock()
 		return stopped(run(conn, "SELECT "+recordColumns+" FROM record WHERE key >= ? AND key > ? ORDER BY key", func(s *lite.Stmt) error {
 			if !strings.HasPrefix(s.ColumnText(0), prefix) || len(list) == limit {

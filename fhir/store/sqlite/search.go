@@ -89,17 +89,22 @@ func (f *finder) page(from cursor) (store.Page, error) {
 	return page, err
 }
 
-// hits finds the page's matches in the order that the query asks for.
+// hits finds the page's matches in the order that the query asks for. total becomes the number of all matches if the query
+// asks for it and from does not know it.
 func (f *finder) hits(from cursor, total *int) (hits []hit, next *cursor, err error) {
+	wanted := *total < 0 && f.q.Total != "" && f.q.Total != search.TotalNone
 	switch {
 	case len(f.q.Sort) == 0:
 		hits, next, err = f.inOrder(from.RID)
-	case f.plan.driver.rows <= store.MaxSorted:
-		return f.sorted(from, total)
+	case kept(f.q.Sort):
+		hits, next, err = f.inKeptOrder(from)
 	default:
-		hits, next, err = f.scanned(from)
+		var all int
+		if hits, next, all, err = f.sorted(from); wanted {
+			*total, wanted = all, false
+		}
 	}
-	if err == nil && *total < 0 && f.q.Total != "" && f.q.Total != search.TotalNone {
+	if err == nil && wanted {
 		*total, err = f.total()
 	}
 	return hits, next, err
@@ -183,35 +188,45 @@ func (f *finder) total() (int, error) {
 		n, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
 		return int(n), err
 	}
+	n, seen := 0, 0
+	err := f.each(func(rid int64) error {
+		if seen++; seen > totalBudget {
+			return errStop
+		}
+		_, ok, err := f.match(rid)
+		if ok {
+			n++
+		}
+		return err
+	})
+	switch {
+	case err == nil || stopped(err) != nil:
+		return n, err
+	case f.q.Total == search.TotalEstimate:
+		all, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
+		return int(float64(all) * float64(n) / float64(seen)), err
+	}
+	return 0, fault.Newf(fault.TooCostly, "store.Search",
+		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", totalBudget)
+}
+
+// each calls do with every candidate, in the order of creation.
+func (f *finder) each(do func(rid int64) error) error {
 	source, err := f.plan.candidates(f.conn)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n, seen, after := 0, 0, int64(0)
-	for {
-		rids, err := source(after)
+	for last := int64(0); ; {
+		rids, err := source(last)
 		if err != nil || len(rids) == 0 {
-			return n, err
+			return err
 		}
 		for _, rid := range rids {
-			_, ok, err := f.match(rid)
-			if err != nil {
-				return 0, err
+			if err := do(rid); err != nil {
+				return err
 			}
-			if ok {
-				n++
-			}
-			after = rid
+			last = rid
 		}
-		if seen += len(rids); seen < totalBudget {
-			continue
-		}
-		if f.q.Total == search.TotalEstimate {
-			all, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
-			return int(float64(all) * float64(n) / float64(seen)), err
-		}
-		return 0, fault.Newf(fault.TooCostly, "store.Search",
-			"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", totalBudget)
 	}
 }
 

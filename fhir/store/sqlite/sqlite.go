@@ -169,6 +169,22 @@ func (db *DB) Close() error {
 
 // read calls f with a read connection that sees one moment of the store.
 func (db *DB) read(ctx context.Context, op string, f func(*lite.Conn) error) error {
+	return db.readOne(ctx, op, func(conn *lite.Conn) error {
+		if err := run(conn, "BEGIN", nil); err != nil {
+			return err
+		}
+		err := f(conn)
+		conn.SetInterrupt(nil)
+		if end := run(conn, "ROLLBACK", nil); err == nil {
+			err = end
+		}
+		return err
+	})
+}
+
+// readOne calls f with a read connection, for a single statement, which sees one moment by itself. Statements end with an
+// error when ctx does.
+func (db *DB) readOne(ctx context.Context, op string, f func(*lite.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return clean(ctx, err, op)
 	}
@@ -180,13 +196,5 @@ func (db *DB) read(ctx context.Context, op string, f func(*lite.Conn) error) err
 		return fault.Wrap(err, fault.Unavailable, op, "The store is closed.")
 	}
 	defer db.readers.Put(conn)
-	if err := run(conn, "BEGIN", nil); err != nil {
-		return clean(ctx, err, op)
-	}
-	err = f(conn)
-	conn.SetInterrupt(nil)
-	if end := run(conn, "ROLLBACK", nil); err == nil {
-		err = end
-	}
-	return clean(ctx, err, op)
+	return clean(ctx, f(conn), op)
 }
