@@ -45,7 +45,7 @@ func (k Kind) Served() bool { return k >= Token && k <= Date }
 type Param struct {
 	Type    string   // the resource type it searches
 	Code    string   // its name in a query
-	Kind    Kind     //
+	Kind    Kind     // how its values are compared
 	URL     string   // the canonical URL of its definition
 	Targets []string // resource types that a reference may point to, sorted; nil for any and for other kinds
 
