@@ -37,20 +37,23 @@ type Ticket struct {
 type EventKind string
 
 // The kinds. Arrived: a peer took a seat. Returned: it is connected again, or reloaded its page. Dropped: its connection is lost; the
-// seat is kept for wire.SeatWindow. Admitted: it was let in. Connected: its media are up. MediaLost: its media failed.
-// Left: its seat is given up, by itself, by removal or because it did not come back. Closed: the room has been closed.
+// seat is kept for wire.SeatWindow. LetIn: Admit let it in. MediaUp: its media are connected. MediaLost: they failed.
+// Left: its seat is given up, by itself, by removal or because it did not come back. RoomClosed: CloseRoom ended the call.
 const (
-	Arrived     EventKind = "arrived"
-	Returned    EventKind = "returned"
-	Dropped     EventKind = "dropped"
-	LetIn       EventKind = "admitted"
-	MediaUp     EventKind = "connected"
-	MediaLost   EventKind = "disconnected"
-	Left        EventKind = "left"
-	RoomClosed  EventKind = "closed"
-	opTimeout             = 10 * time.Second // for one request to the media node
-	maxRooms              = 20_000
-	barLifetime           = wire.SeatWindow // longer than a ticket lives
+	Arrived    EventKind = "arrived"
+	Returned   EventKind = "returned"
+	Dropped    EventKind = "dropped"
+	LetIn      EventKind = "admitted"
+	MediaUp    EventKind = "connected"
+	MediaLost  EventKind = "disconnected"
+	Left       EventKind = "left"
+	RoomClosed EventKind = "closed"
+)
+
+const (
+	opTimeout   = 10 * time.Second // for one request to the media node
+	maxRooms    = 20_000
+	barLifetime = wire.SeatWindow // how long a closed room and a removed peer are remembered: longer than a ticket lives
 )
 
 // RoomEvent tells what happened in a room. Peer and Role are empty for RoomClosed.

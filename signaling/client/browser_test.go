@@ -126,14 +126,7 @@ type look struct {
 
 func startService(t *testing.T) (address string, rooms *signaling.Server, plane *nodes) {
 	t.Helper()
-	script := "ts/_page.ts" // beside call.ts, so that its import is found
-	if err := os.WriteFile(script, []byte(callScript), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	page := fmt.Sprintf(callPage, bundle(t, script, false))
-	if err := os.Remove(script); err != nil {
-		t.Fatal(err)
-	}
+	page := fmt.Sprintf(callPage, bundle(t, callScript, false))
 	plane = &nodes{}
 	plane.replace(t)
 	rooms = signaling.New(signaling.Options{Plane: plane, Tickets: func(token string) (signaling.Ticket, error) {

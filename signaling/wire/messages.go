@@ -280,6 +280,9 @@ func (m *Welcome) check() error {
 }
 
 func (m *Peers) check() error {
+	if m.Peers == nil {
+		return refuse("peers", "the list is missing")
+	}
 	for _, p := range m.Peers {
 		if !ValidID(p.ID) {
 			return refuse("peers.id", "this cannot be the id of a peer")
