@@ -314,7 +314,7 @@ func TestFramesThatAreRightThoughRare(t *testing.T) {
 }
 
 func TestHTTPAnswers(t *testing.T) {
-	s := start(t, ws.Options{MaxConnections: 1})
+	s := start(t, ws.Options{})
 	get := func(method string) int {
 		t.Helper()
 		r, err := http.NewRequestWithContext(soon(t), method, "http://"+s.address+"/signal", nil)
@@ -337,6 +337,7 @@ func TestHTTPAnswers(t *testing.T) {
 	if got := raw(t, s, "GET /signal HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"); got != http.StatusBadRequest {
 		t.Errorf("an upgrade without a key: %d", got)
 	}
+	s = start(t, ws.Options{MaxConnections: 1})
 	c := s.dial(t)
 	if _, err := signalingtest.Dial(soon(t), "ws://"+s.address+"/signal", nil); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("one too many: %v", err)
