@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -29,7 +28,7 @@ type bundle struct {
 
 // bundleAssets bundles every ts/*.ts and css/*.css that is not a test or a declaration, and hashes every static file.
 // Splitting stays off: a shared chunk is one more round trip on a slow phone.
-func bundleAssets(sources []Source, compress bool) (*bundle, error) {
+func bundleAssets(sources []Source) (*bundle, error) {
 	b := &bundle{files: map[string]assetFile{}, urls: map[string]string{}, texts: map[string]string{}}
 	root := moduleRoot{}
 	var entries []api.EntryPoint
@@ -39,7 +38,7 @@ func bundleAssets(sources []Source, compress bool) (*bundle, error) {
 			name := src.Name + "/" + path.Base(file)
 			entries = append(entries, api.EntryPoint{InputPath: name, OutputPath: strings.TrimSuffix(name, path.Ext(name))})
 		}
-		if err := b.addStatic(src, compress); err != nil {
+		if err := b.addStatic(src); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +51,7 @@ func bundleAssets(sources []Source, compress bool) (*bundle, error) {
 	for _, out := range result.OutputFiles {
 		url := assetPrefix + strings.TrimPrefix(out.Path, "/")
 		texts[url] = string(out.Contents)
-		b.files[url] = pack(out.Path, out.Contents, compress)
+		b.files[url] = pack(out.Path, out.Contents)
 	}
 	return b, b.readManifest(result.Metafile, texts)
 }
@@ -93,7 +92,7 @@ func entryFiles(fsys fs.FS) []string {
 	return list
 }
 
-func (b *bundle) addStatic(src Source, compress bool) error {
+func (b *bundle) addStatic(src Source) error {
 	err := fs.WalkDir(src.FS, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasPrefix(name, "static/") {
 			return err
@@ -107,7 +106,7 @@ func (b *bundle) addStatic(src Source, compress bool) error {
 		ext := path.Ext(local)
 		url := assetPrefix + strings.TrimSuffix(local, ext) + "-" + hex.EncodeToString(sum[:5]) + ext
 		b.urls[local] = url
-		b.files[url] = pack(name, raw, compress)
+		b.files[url] = pack(name, raw)
 		return nil
 	})
 	return fault.Wrap(err, fault.Internal, "page.New", src.Name+"/static cannot be read.")
@@ -122,7 +121,6 @@ func (b *bundle) readManifest(metafile string, texts map[string]string) error {
 	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
 		return fault.Wrap(err, fault.Internal, "page.New", "The bundler's manifest cannot be read.")
 	}
-	mapComment := regexp.MustCompile(`\n?(?://# sourceMappingURL=\S+|/\*# sourceMappingURL=\S+ \*/)\n?$`)
 	for out, info := range meta.Outputs {
 		entry, ok := strings.CutPrefix(info.EntryPoint, moduleNamespace+":")
 		if !ok {
@@ -131,9 +129,19 @@ func (b *bundle) readManifest(metafile string, texts map[string]string) error {
 		url := assetPrefix + strings.TrimPrefix(out, "/")
 		name := virtualName(entry)
 		b.urls[name] = url
-		b.texts[name] = mapComment.ReplaceAllString(texts[url], "")
+		b.texts[name] = withoutMap(texts[url])
 	}
 	return nil
+}
+
+// withoutMap cuts the comment at the end that names the source map: an inlined text has none.
+func withoutMap(text string) string {
+	for _, comment := range []string{"//# sourceMappingURL=", "/*# sourceMappingURL="} {
+		if at := strings.LastIndex(text, comment); at >= 0 {
+			text = text[:at]
+		}
+	}
+	return strings.TrimRight(text, "\n")
 }
 
 // inlineStyle is a <style> element with the built style in it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/text/feature/plural"
@@ -121,14 +122,15 @@ func readMessages(src Source, lang Lang, into map[string]entry) error {
 // compareMessages demands the same keys and the same verbs in both languages.
 func compareMessages(vi, en map[string]entry) error {
 	var problems []string
+	pattern := regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])`)
 	for _, key := range slices.Sorted(maps.Keys(vi)) {
 		e, ok := en[key]
 		if !ok {
 			problems = append(problems, key+" is missing in English")
 			continue
 		}
-		want := verbs(vi[key].forms["other"])
-		if got := verbs(e.forms["other"]); !slices.Equal(got, want) {
+		want := verbs(pattern, vi[key].forms["other"])
+		if got := verbs(pattern, e.forms["other"]); !slices.Equal(got, want) {
 			problems = append(problems, key+" has verbs "+strings.Join(want, " ")+" in Vietnamese and "+strings.Join(got, " ")+" in English")
 		}
 	}
@@ -147,27 +149,20 @@ func badMessage(source string, lang Lang, key, what string) error {
 	return fault.Newf(fault.Invalid, "page.New", "%s/messages/%s.json: %q %s", source, lang, key, what)
 }
 
-func verbPattern() *regexp.Regexp {
-	return regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])`)
-}
-
 // verbs lists a text's verbs as argument number and letter, sorted: "1d", "2s".
-func verbs(text string) []string {
+func verbs(pattern *regexp.Regexp, text string) []string {
 	var list []string
 	next := 1
-	for _, m := range verbPattern().FindAllStringSubmatch(text, -1) {
+	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
 		if m[2] == "%" {
 			continue
 		}
 		n := next
 		if m[1] != "" {
-			n = 0
-			for _, digit := range m[1] {
-				n = n*10 + int(digit-'0')
-			}
+			n, _ = strconv.Atoi(m[1]) // digits, by the pattern
 		}
 		next = n + 1
-		list = append(list, string(rune('0'+n%10))+m[2])
+		list = append(list, strconv.Itoa(n)+m[2])
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -129,7 +129,7 @@ func (s *Shell) build() (*build, error) {
 			return nil, fault.Newf(fault.Invalid, "page.New", "navigation %q: no message %q", item.Key, item.Title)
 		}
 	}
-	a, err := bundleAssets(s.options.Sources, !s.options.Dev)
+	a, err := bundleAssets(s.options.Sources)
 	if err != nil {
 		return nil, err
 	}

@@ -3,19 +3,23 @@ package page
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"mime"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 )
 
-// assetFile is one built file, with its compressed forms where they are smaller.
+// assetFile is one built file. Its compressed forms are made when they are first asked for, once: Brotli at its best takes
+// longer than everything else at start.
 type assetFile struct {
-	contentType         string
-	plain, gzipped, bro []byte
+	contentType string
+	plain       []byte
+	gzip, br    func() []byte // nil where compressing makes no sense; they give nil where it does not help
 }
 
 // Assets serves the built scripts, styles and static files. Mount it at /assets/. Every URL carries a content hash, so
@@ -30,13 +34,7 @@ func (s *Shell) Assets() http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", f.contentType)
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-		body, encoding := f.plain, ""
-		switch accepts := acceptedEncoding(r); {
-		case accepts == "br" && f.bro != nil:
-			body, encoding = f.bro, "br"
-		case accepts != "" && f.gzipped != nil:
-			body, encoding = f.gzipped, "gzip"
-		}
+		body, encoding := f.encoded(acceptedEncoding(r))
 		h.Add("Vary", "Accept-Encoding")
 		if encoding != "" {
 			h.Set("Content-Encoding", encoding)
@@ -48,28 +46,50 @@ func (s *Shell) Assets() http.Handler {
 	})
 }
 
+// encoded is the body in the accepted encoding, or plain when that is not smaller.
+func (f assetFile) encoded(accepted string) (body []byte, encoding string) {
+	var compressed []byte
+	switch {
+	case accepted == "br" && f.br != nil:
+		compressed = f.br()
+	case accepted == "gzip" && f.gzip != nil:
+		compressed = f.gzip()
+	}
+	if compressed == nil {
+		return f.plain, ""
+	}
+	return compressed, accepted
+}
+
 // pack prepares a file for serving. Source maps are served as they are: only a developer asks for them.
-func pack(name string, plain []byte, compress bool) assetFile {
+func pack(name string, plain []byte) assetFile {
 	ext := path.Ext(name)
 	f := assetFile{plain: plain, contentType: contentTypeOf(ext)}
-	if !compress || ext == ".map" || ext == ".png" || ext == ".mp3" || ext == ".woff2" {
+	if ext == ".map" || ext == ".png" || ext == ".mp3" || ext == ".woff2" {
 		return f
 	}
-	var buf bytes.Buffer
-	zw, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression) // the level is valid
-	_, _ = zw.Write(plain)                                   // writing to a buffer does not fail
-	_ = zw.Close()
-	if buf.Len() < len(plain) {
-		f.gzipped = bytes.Clone(buf.Bytes())
-	}
-	buf.Reset()
-	bw := brotli.NewWriterLevel(&buf, brotli.BestCompression)
-	_, _ = bw.Write(plain)
-	_ = bw.Close()
-	if buf.Len() < len(plain) {
-		f.bro = bytes.Clone(buf.Bytes())
-	}
+	f.gzip = sync.OnceValue(func() []byte {
+		return compressed(plain, func(w io.Writer) io.WriteCloser {
+			zw, _ := gzip.NewWriterLevel(w, gzip.BestCompression) // the level is valid
+			return zw
+		})
+	})
+	f.br = sync.OnceValue(func() []byte {
+		return compressed(plain, func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, brotli.BestCompression) })
+	})
 	return f
+}
+
+// compressed is the compressed form, or nil when it is not smaller. Writing to a buffer does not fail.
+func compressed(plain []byte, encoder func(io.Writer) io.WriteCloser) []byte {
+	var buf bytes.Buffer
+	w := encoder(&buf)
+	_, _ = w.Write(plain)
+	_ = w.Close()
+	if buf.Len() >= len(plain) {
+		return nil
+	}
+	return buf.Bytes()
 }
 
 // contentTypeOf is the media type by extension, without asking the machine's own table for the ones that matter.
