@@ -62,13 +62,20 @@ func (s *Service) Invite(ctx context.Context, a Actor, id string) (Consult, Link
 	if _, err := s.records.Put(ctx, ref); err != nil {
 		return Consult{}, Link{}, err
 	}
+	room := c.Room
+	if c.Phase == Phone || c.Phase == NoShow { // that room has been closed for good
+		if room, err = s.newRoom(); err != nil {
+			return Consult{}, Link{}, err
+		}
+	}
+	c.Room = room
 	if err := s.index(ctx, c); err != nil { // a no-show comes back into the queue
 		return Consult{}, Link{}, err
 	}
 	var old *Invitation
 	was := c.Phase
 	c, err = s.command(ctx, a, id, Invite, func(c *Consult) error {
-		old = c.Invitation
+		old, c.Room = c.Invitation, room
 		c.Invitation, c.Present, c.Invited, c.Closed = &inv, false, s.now(), time.Time{}
 		c.ByPhone = false
 		return nil

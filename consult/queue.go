@@ -80,7 +80,7 @@ type Queue struct {
 // Queue gives the consults that the actor sees.
 func (s *Service) Queue(ctx context.Context, a Actor) (Queue, error) {
 	if !a.Is(Doctor) {
-		return Queue{}, fault.New(fault.Forbidden, "consult.Queue", "Only a doctor has a queue of consults.")
+		return Queue{}, fault.New(fault.Forbidden, "consult.Queue", "Only a doctor may do this.")
 	}
 	now := s.now()
 	ids := map[string]bool{}

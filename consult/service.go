@@ -101,7 +101,7 @@ func HoChiMinh() *time.Location { return time.FixedZone("+07", 7*60*60) }
 // Book makes a consult. Invalid with Path patient, at or length; NotFound for a patient outside the actor's stations.
 func (s *Service) Book(ctx context.Context, a Actor, b Booking) (Consult, error) {
 	if !a.Is(Doctor) {
-		return Consult{}, fault.New(fault.Forbidden, "consult.Book", "Only a doctor may book a consult.")
+		return Consult{}, fault.New(fault.Forbidden, "consult.Book", "Only a doctor may do this.")
 	}
 	c, err := s.booking(ctx, a, b)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Service) booking(ctx context.Context, a Actor, b Booking) (Consult, err
 
 // fresh fills in a new consult, its random room and the doctor's seat.
 func (s *Service) fresh(a Actor, b Booking, p Profile, atOnce bool, reason string) (Consult, error) {
-	room, err := s.random(16)
+	room, err := s.newRoom()
 	if err != nil {
 		return Consult{}, err
 	}
@@ -181,12 +181,18 @@ func (s *Service) fresh(a Actor, b Booking, p Profile, atOnce bool, reason strin
 	c := Consult{
 		ID: b.ID, Doctor: a.Person, Patient: Person{ID: p.ID, Name: p.Name}, BirthYear: p.BirthYear,
 		Station: p.Station, StationName: p.StationName, Phase: Booked, At: b.At.UTC().Truncate(time.Second), Length: b.Length, Now: atOnce,
-		Booked: s.now(), Room: "r-" + room, DoctorPeer: "d-" + seat,
+		Booked: s.now(), Room: room, DoctorPeer: "d-" + seat,
 	}
 	if reason != "" {
 		c.Note.Reason = Section{Text: reason, Version: 1, By: a.Person, At: s.now()}
 	}
 	return c, nil
+}
+
+// newRoom names a live room: random, so that neither a patient's nor a consult's id leads to it.
+func (s *Service) newRoom() (string, error) {
+	room, err := s.random(16)
+	return "r-" + room, err
 }
 
 // keepBooking writes the appointment and marks it kept. A booking that certainly could not be kept is taken back.
@@ -215,7 +221,7 @@ func (s *Service) forget(ctx context.Context, c Consult) {
 // Get is one consult. NotFound if there is none that the actor may know of.
 func (s *Service) Get(ctx context.Context, a Actor, id string) (Consult, error) {
 	if !a.Is(Doctor) {
-		return Consult{}, fault.New(fault.Forbidden, "consult.Get", "Only a doctor may open a consult.")
+		return Consult{}, fault.New(fault.Forbidden, "consult.Get", "Only a doctor may do this.")
 	}
 	c, _, err := s.load(ctx, id)
 	if err != nil {
@@ -328,7 +334,7 @@ func (s *Service) random(n int) (string, error) {
 // Find is one patient that the actor may book.
 func (s *Service) Find(ctx context.Context, a Actor, patient string) (Profile, error) {
 	if !a.Is(Doctor) {
-		return Profile{}, fault.New(fault.Forbidden, "consult.Find", "Only a doctor may book a consult.")
+		return Profile{}, fault.New(fault.Forbidden, "consult.Find", "Only a doctor may do this.")
 	}
 	return s.patients.Patient(ctx, a.Stations, patient)
 }

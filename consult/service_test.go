@@ -230,6 +230,27 @@ func TestRoomsFollow(t *testing.T) {
 	}
 }
 
+func TestBackFromTheTelephoneIsAnotherRoom(t *testing.T) {
+	w := newWorld(t)
+	c, _, _ := w.consultIn(t, consult.Arrived)
+	if _, err := w.service.ConvertToPhone(t.Context(), w.doctor, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	again, link, err := w.service.Invite(t.Context(), w.doctor, c.ID)
+	if err != nil || again.Room == c.Room {
+		t.Fatalf("the room that was closed for good is used again: %v", err)
+	}
+	if _, err := w.service.Redeem(t.Context(), consult.Redemption{Invitation: link.Invitation, Secret: link.Secret}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.service.ObserveRoom(t.Context(), consult.RoomEvent{Room: again.Room, Peer: again.Invitation.Peer}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = w.service.Get(t.Context(), w.doctor, c.ID); err != nil || c.Present {
+		t.Errorf("what the new room tells does not reach the consult: present %v, %v", c.Present, err)
+	}
+}
+
 func TestOpenFor(t *testing.T) {
 	w := newWorld(t)
 	first, err := w.service.OpenFor(t.Context(), w.doctor, "p1")

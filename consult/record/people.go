@@ -28,10 +28,8 @@ func NewPeople(log store.Store) *People { return &People{log: log} }
 // Patient implements consult.Patients. A patient outside within is NotFound, like one that does not exist.
 func (p *People) Patient(ctx context.Context, within []string, id string) (consult.Profile, error) {
 	v, err := p.log.Read(ctx, "Patient", id)
-	if err == nil && !store.Visible(within, v.Holder) {
-		err = fault.New(fault.NotFound, "record.Patient", "")
-	}
-	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+	outside := err == nil && !store.Visible(within, v.Holder)
+	if outside || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
 		return consult.Profile{}, fault.New(fault.NotFound, "record.Patient", "There is no such patient.").At("patient")
 	}
 	if err != nil {

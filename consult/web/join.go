@@ -127,5 +127,6 @@ func spoken(e164 string) string {
 		return e164
 	}
 	local = "0" + local
-	return local[:4] + " " + local[4:7] + " " + local[7:]
+	const space = "\u00a0" // a number is not broken over two lines
+	return local[:4] + space + local[4:7] + space + local[7:]
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+
+	"khamxa/internal/page/pagetest"
 )
 
 func (w *world) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.logs, nil)) }
@@ -31,8 +33,12 @@ func TestPages(t *testing.T) {
 					}
 				}
 				res := w.get(path + sep + "lang=" + lang)
-				if body := text(t, res); res.StatusCode != http.StatusOK {
-					t.Errorf("%d: %s\n%s", res.StatusCode, body, w.logs)
+				body := text(t, res)
+				if res.StatusCode != http.StatusOK {
+					t.Fatalf("%d: %s\n%s", res.StatusCode, body, w.logs)
+				}
+				for _, problem := range pagetest.Check(body) {
+					t.Error(problem)
 				}
 			})
 		}

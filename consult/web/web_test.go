@@ -21,6 +21,17 @@ import (
 
 const station = "Organization/tyt-14221"
 
+// shellOnce builds the pages once for all tests: bundling and compressing take most of a second.
+var shellOnce = sync.OnceValues(func() (*page.Shell, error) {
+	return page.New(page.Options{
+		Sources: []page.Source{web.Source(), {Name: "signaling", FS: client.Files}},
+		Viewer: func(*http.Request) page.Viewer {
+			return page.Viewer{Name: "BS. Trần Văn Nam", Roles: []string{"doctor"}}
+		},
+		Nav: []page.NavItem{{Key: "consults", Title: "consult.nav", URL: "/consults", Icon: "video"}},
+	})
+})
+
 // world is a service with its pages, over memory.
 type world struct {
 	t       testing.TB
@@ -28,6 +39,7 @@ type world struct {
 	service *consult.Service
 	keeper  *keeper
 	tickets []consult.Ticket
+	issue   func(consult.Ticket) (string, error) // nil: a made-up token
 	doctor  consult.Actor
 	handler http.Handler
 	feed    *feed
@@ -81,6 +93,9 @@ func (rooms) Remove(context.Context, string, string) error { return nil }
 func (rooms) CloseRoom(context.Context, string) error      { return nil }
 
 func (w *world) Issue(t consult.Ticket) (string, error) {
+	if w.issue != nil {
+		return w.issue(t)
+	}
 	w.tickets = append(w.tickets, t)
 	return "ticket-" + t.Role + "-" + t.Room, nil
 }
@@ -115,6 +130,11 @@ func (f *feed) watch(fn func(consult.Change)) (func(), error) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, rooms{})
+}
+
+func newWorldWith(t testing.TB, live consult.Rooms) *world {
+	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC), keeper: &keeper{}, feed: &feed{watchers: map[int]func(consult.Change){}},
 		doctor: consult.Actor{Person: consult.Person{ID: "d1", Name: "BS. Trần Văn Nam"}, Roles: []consult.Role{consult.Doctor}, Stations: []string{station}},
@@ -123,17 +143,13 @@ func newWorld(t testing.TB) *world {
 	clock := func() time.Time { return w.now }
 	var err error
 	w.service, err = consult.New(consult.Options{
-		Records: records.NewMemory(clock), Keeper: w.keeper, Patients: people{}, Rooms: rooms{}, Tickets: w, Notify: w.feed, Clock: clock,
+		Records: records.NewMemory(clock), Keeper: w.keeper, Patients: people{}, Rooms: live, Tickets: w, Notify: w.feed, Clock: clock,
 		Log: w.logger(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	shell, err := page.New(page.Options{
-		Sources: []page.Source{web.Source(), {Name: "signaling", FS: client.Files}}, Log: w.logger(),
-		Viewer: func(*http.Request) page.Viewer { return page.Viewer{Name: w.doctor.Name, Roles: []string{"doctor"}} },
-		Nav:    []page.NavItem{{Key: "consults", Title: "consult.nav", URL: "/consults", Icon: "video"}},
-	})
+	shell, err := shellOnce()
 	if err != nil {
 		t.Fatalf("page.New: %v", err)
 	}

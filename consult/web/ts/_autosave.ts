@@ -97,6 +97,7 @@ export class Autosave {
       field.value = conflict.text;
       this.dirty.delete(field);
       this.backup();
+      this.o.status("", "saved");
       return;
     }
     this.dirty.add(field);
@@ -133,7 +134,8 @@ export class Autosave {
       for (const [field, text] of sent) this.took(field, text, answer);
       this.backup();
       if (this.pending().length > 0) this.later(typingPause);
-      else if (this.held.size === 0) this.o.status(fill(this.o.t.saved ?? "", { time: answer.at }), "saved");
+      else if (this.held.size > 0) this.o.status(this.o.t.choose ?? "", "failed");
+      else this.o.status(fill(this.o.t.saved ?? "", { time: answer.at }), "saved");
     } catch (err) {
       this.failed(err);
     }

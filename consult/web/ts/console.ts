@@ -2,7 +2,7 @@
 // touching them. <html data-phase> is the call's state (idle, asking, waiting, call, ended), #console[data-consult] the consult's.
 
 import { config } from "/page/config.ts";
-import { ApiError, fill, post, request, the } from "./_api";
+import { ApiError, post, request, the } from "./_api";
 import { Autosave } from "./_autosave";
 import type { Conflict } from "./_autosave";
 import { Local, show, toggle } from "./_media";
@@ -69,7 +69,7 @@ function follow(s: State): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-command]")) form.hidden = !offered(form, s);
   the("sign-row").hidden = s.phase !== "ended";
   the("signed-mark").hidden = s.phase !== "signed";
-  the("more-hint").hidden = !s.can.includes("invite") || s.phase === "booked";
+  the("more-hint").hidden = !["invited", "arrived", "admitted"].includes(s.phase);
   if (!call) the("screen-note").textContent = text("screen." + s.phase);
   if (s.phase === "signed" || s.phase === "cancelled" || s.sealed) notes.freeze();
   vitals.allow(s.measure);

@@ -42,6 +42,7 @@ let lock: { release(): Promise<void> } | null = null;
 let poll = 0;
 let lagging = 0; // polls in a row that say "admitted" while the room says "waiting"
 let noMic = false;
+let cameraNote = ""; // which message says that there is no picture
 let mutedAudio = false;
 let mutedVideo = false;
 
@@ -150,8 +151,6 @@ async function openDevices(): Promise<boolean> {
   }
   return true;
 }
-let cameraNote = "";
-
 /** The tap: everything that a browser allows only in a tap begins here. */
 async function join(): Promise<void> {
   const button = the<HTMLButtonElement>("join");
@@ -333,7 +332,9 @@ function unlockSound(): void {
 
 /** A soft chime of two notes and a buzz: the doctor has let the patient in. */
 function ring(): void {
-  navigator.vibrate?.([200, 100, 200]);
+  // After a reload nobody has touched the page yet, and browsers log an error for it.
+  const touched = (navigator as unknown as { userActivation?: { hasBeenActive: boolean } }).userActivation?.hasBeenActive ?? true;
+  if (touched) navigator.vibrate?.([200, 100, 200]);
   if (chime?.state !== "running") return;
   [660, 880].forEach((hertz, i) => {
     if (!chime) return;
