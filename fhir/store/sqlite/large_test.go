@@ -43,6 +43,9 @@ func request(t testing.TB, typ, values string) store.SearchRequest {
 
 // What a search may cost is bounded, and what goes past the bound is still answered, in parts, or refused with a sentence.
 func TestSearchesAmongMoreThanCanBeSorted(t *testing.T) {
+	if raceDetector {
+		t.Skip("twenty thousand resources take minutes under the race detector, and one goroutine does it all")
+	}
 	const n = store.MaxSorted + 2_000
 	db := mustOpen(t, t.TempDir())
 	fillLarge(t, db, n)

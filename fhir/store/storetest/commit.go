@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -256,8 +255,8 @@ func malformed(s *suite) {
 
 func limits(s *suite) {
 	large := func(id string, size int) store.Change {
-		b, _ := json.Marshal(map[string]string{"text": strings.Repeat("x", size)})
-		return put(`{"resourceType":"Basic","id":"` + id + `","code":` + string(b) + `}`)
+		body := `{"resourceType":"Basic","id":"` + id + `","code":{"text":"` + strings.Repeat("x", size) + `"}}`
+		return store.Change{Method: store.Put, Type: "Basic", ID: id, Body: []byte(body)}
 	}
 	s.commit(large("fits", store.MaxBody-100))
 	_, err := s.Commit(s.Context(), tx(large("large", store.MaxBody)))

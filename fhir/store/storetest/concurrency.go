@@ -127,7 +127,7 @@ func dense(s *suite) {
 
 // neverHalf writes two resources together, always with the same number, while readers look for a moment in which they differ.
 func neverHalf(s *suite) {
-	const times = 60
+	const times = 30
 	s.commit(put(basic("a", "0")), put(basic("b", "0")))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
