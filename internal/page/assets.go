@@ -134,14 +134,14 @@ func (b *bundle) readManifest(metafile string, texts map[string]string) error {
 	return nil
 }
 
-// withoutMap cuts the comment at the end that names the source map: an inlined text has none.
+// withoutMap cuts the last line if it names the source map: an inlined text has none.
 func withoutMap(text string) string {
-	for _, comment := range []string{"//# sourceMappingURL=", "/*# sourceMappingURL="} {
-		if at := strings.LastIndex(text, comment); at >= 0 {
-			text = text[:at]
-		}
+	text = strings.TrimRight(text, "\n")
+	at := strings.LastIndex(text, "\n") + 1
+	if strings.HasPrefix(text[at:], "//# sourceMappingURL=") || strings.HasPrefix(text[at:], "/*# sourceMappingURL=") {
+		return strings.TrimRight(text[:at], "\n")
 	}
-	return strings.TrimRight(text, "\n")
+	return text
 }
 
 // inlineStyle is a <style> element with the built style in it.
