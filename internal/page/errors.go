@@ -51,8 +51,12 @@ func StatusOf(code fault.Code) int {
 // Error answers with the error page in the caller's language and the status of the fault's code. Internal faults are
 // logged here, once; the page never shows their cause.
 func (s *Shell) Error(w http.ResponseWriter, r *http.Request, err error) {
+	s.Fail(w, r, StatusOf(fault.CodeOf(err)), err)
+}
+
+// Fail is Error with another status, for what HTTP knows and faults do not (405).
+func (s *Shell) Fail(w http.ResponseWriter, r *http.Request, status int, err error) {
 	code := fault.CodeOf(err)
-	status := StatusOf(code)
 	if status >= http.StatusInternalServerError {
 		s.options.Log.ErrorContext(r.Context(), "page: request failed", "method", r.Method, "code", string(code), "error", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
 	"khamxa/internal/page"
@@ -152,7 +154,7 @@ func (web *Web) createStaff(w http.ResponseWriter, r *http.Request) {
 type linkView struct{ Name, Login, Link string }
 
 func (web *Web) staffLink(w http.ResponseWriter, r *http.Request) {
-	web.handLink(w, r, r.PathValue("login"))
+	web.handLink(w, r, chi.URLParam(r, "login"))
 }
 
 func (web *Web) handLink(w http.ResponseWriter, r *http.Request, login string) {
@@ -177,7 +179,7 @@ func (web *Web) disableStaff(w http.ResponseWriter, r *http.Request) { web.setDi
 func (web *Web) enableStaff(w http.ResponseWriter, r *http.Request)  { web.setDisabled(w, r, false) }
 
 func (web *Web) setDisabled(w http.ResponseWriter, r *http.Request, disabled bool) {
-	staff, err := web.service.SetDisabled(r.Context(), r.PathValue("login"), disabled)
+	staff, err := web.service.SetDisabled(r.Context(), chi.URLParam(r, "login"), disabled)
 	if errs, ok := web.formErrors(r, err); ok {
 		web.renderAdmin(w, r, page.StatusOf(codeOf(err)), errs)
 		return

@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 
+	"github.com/go-chi/chi/v5"
+
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
 	"khamxa/internal/page"
@@ -48,7 +50,7 @@ func (web *Web) createClient(w http.ResponseWriter, r *http.Request) {
 }
 
 func (web *Web) disableClient(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
+	id := chi.URLParam(r, "id")
 	if err := web.service.DisableClient(r.Context(), id); err != nil {
 		web.shell.Error(w, r, err)
 		return

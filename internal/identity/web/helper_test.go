@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
 	"khamxa/internal/identity/web"
@@ -49,13 +51,14 @@ func start(t testing.TB, tls bool, edit func(*web.Options)) *site {
 		edit(&o)
 	}
 	s.web = web.New(o)
-	mux := http.NewServeMux()
+	mux := chi.NewRouter()
 	s.web.Routes(mux)
-	mux.Handle("GET /consults", s.web.RequireStaff(identity.Doctor)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/fhir/.well-known/smart-configuration", s.web.SmartConfiguration())
+	mux.With(s.web.RequireStaff(identity.Doctor)).Get("/consults", func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := identity.From(r.Context())
 		io.WriteString(w, "consults of "+caller.Name())
-	})))
-	mux.Handle("POST /consults", s.web.RequireStaff()(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })))
+	})
+	mux.With(s.web.RequireStaff()).Post("/consults", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })
 	handler := page.Secure(page.Compress(s.web.Chain(mux)), page.SecureOptions{})
 	if tls {
 		s.Server = httptest.NewTLSServer(handler)

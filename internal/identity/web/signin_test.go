@@ -204,6 +204,8 @@ func TestHome(t *testing.T) {
 		t.Errorf("nobody is sent to %q", to)
 	}
 	s.browser(t).get("/khong-co").want(t, http.StatusNotFound, "Không tìm thấy trang")
+	s.browser(t).do("PUT", "/login", nil).want(t, http.StatusMethodNotAllowed)
+	s.browser(t).get("/logout").want(t, http.StatusMethodNotAllowed)
 }
 
 func TestAddressForLimits(t *testing.T) {

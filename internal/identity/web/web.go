@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
@@ -71,54 +73,45 @@ func New(o Options) *Web {
 	return &Web{options: o, service: o.Service, shell: o.Shell}
 }
 
-// Mux is what Routes fills: an http.ServeMux, whose patterns ("GET /{$}", "{login}") are used.
-type Mux interface {
-	Handle(pattern string, h http.Handler)
+// Routes mounts every path of this package, the role's home at "/", the assets of the shell, and the pages for an unknown
+// path and a wrong method. The router must be wrapped by Chain.
+func (web *Web) Routes(r chi.Router) {
+	r.NotFound(web.notFound)
+	r.MethodNotAllowed(web.wrongMethod)
+	r.Handle("/assets/*", web.shell.Assets())
+
+	r.Get("/", web.home)
+	r.Get("/login", web.showLogin)
+	r.Post("/login", web.login)
+	r.Post("/logout", web.logout)
+	r.Get("/setup", web.showSetup)
+	r.Post("/setup", web.openSetup)
+	r.Post("/setup/complete", web.completeSetup)
+	r.Post("/oauth/token", web.token)
+	r.Get("/.well-known/smart-configuration", web.smartConfiguration)
+
+	admin := r.With(web.RequireStaff(identity.Admin))
+	admin.Get("/admin", web.admin)
+	admin.Get("/admin/staff/new", web.newStaff)
+	admin.Post("/admin/staff", web.createStaff)
+	admin.Post("/admin/staff/{login}/link", web.staffLink)
+	admin.Post("/admin/staff/{login}/disable", web.disableStaff)
+	admin.Post("/admin/staff/{login}/enable", web.enableStaff)
+	admin.Get("/admin/clients/new", web.newClient)
+	admin.Post("/admin/clients", web.createClient)
+	admin.Post("/admin/clients/{id}/disable", web.disableClient)
 }
 
-// Routes mounts every path of this package, the role's home at "/", the assets of the shell, and the "not found" page for
-// what no other package mounts. The mux must be wrapped by Chain.
-func (web *Web) Routes(mux Mux) {
-	table := []struct {
-		pattern string
-		handle  http.HandlerFunc
-	}{
-		{"GET /{$}", web.home},
-		{"GET /login", web.showLogin},
-		{"POST /login", web.login},
-		{"POST /logout", web.logout},
-		{"GET /setup", web.showSetup},
-		{"POST /setup", web.openSetup},
-		{"POST /setup/complete", web.completeSetup},
-		{"POST /oauth/token", web.token},
-		{"GET /.well-known/smart-configuration", web.smartConfiguration},
-		{"GET /fhir/.well-known/smart-configuration", web.smartConfiguration},
-	}
-	for _, route := range table {
-		mux.Handle(route.pattern, route.handle)
-	}
-	admin := []struct {
-		pattern string
-		handle  http.HandlerFunc
-	}{
-		{"GET /admin", web.admin},
-		{"GET /admin/staff/new", web.newStaff},
-		{"POST /admin/staff", web.createStaff},
-		{"POST /admin/staff/{login}/link", web.staffLink},
-		{"POST /admin/staff/{login}/disable", web.disableStaff},
-		{"POST /admin/staff/{login}/enable", web.enableStaff},
-		{"GET /admin/clients/new", web.newClient},
-		{"POST /admin/clients", web.createClient},
-		{"POST /admin/clients/{id}/disable", web.disableClient},
-	}
-	only := web.RequireStaff(identity.Admin)
-	for _, route := range admin {
-		mux.Handle(route.pattern, only(route.handle))
-	}
-	mux.Handle("/assets/", web.shell.Assets())
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		web.shell.Error(w, r, fault.New(fault.NotFound, "web.Routes", ""))
-	}))
+// SmartConfiguration serves the SMART discovery document; it is also due under the FHIR base, where cmd mounts it
+// ("/fhir/.well-known/smart-configuration").
+func (web *Web) SmartConfiguration() http.Handler { return http.HandlerFunc(web.smartConfiguration) }
+
+func (web *Web) notFound(w http.ResponseWriter, r *http.Request) {
+	web.shell.Error(w, r, fault.New(fault.NotFound, "web.Routes", ""))
+}
+
+func (web *Web) wrongMethod(w http.ResponseWriter, r *http.Request) {
+	web.shell.Fail(w, r, http.StatusMethodNotAllowed, fault.New(fault.Unsupported, "web.Routes", ""))
 }
 
 // Nav is the navigation entry of this package.
