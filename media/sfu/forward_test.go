@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,10 +35,10 @@ func (s *sink) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 
 // testTrack is a track without a connection; asked counts its key frame requests.
-func testTrack(kind webrtc.RTPCodecType, clock func() time.Time) (t *track, asked *int) {
+func testTrack(kind webrtc.RTPCodecType, clock func() time.Time) (t *track, asked *atomic.Int32) {
 	n := &Node{clock: clock}
-	asked = new(int)
-	t = &track{node: n, kind: kind, peer: &peer{id: "an"}, askKey: func() { *asked++ }}
+	asked = new(atomic.Int32)
+	t = &track{node: n, kind: kind, peer: &peer{id: "an"}, askKey: func() { asked.Add(1) }}
 	return t, asked
 }
 
@@ -65,15 +66,15 @@ func TestVideoBeginsWithAKeyFrame(t *testing.T) {
 	tr.forward(10, 1000, true, frame(false, 10))
 	_, early := subscribe(tr, false)
 	tr.forward(11, 4000, true, frame(false, 11))
-	if *asked != 1 || len(early.packets) != 0 {
-		t.Fatalf("%d requests, %d packets before the key frame; want 1 and 0", *asked, len(early.packets))
+	if asked.Load() != 1 || len(early.packets) != 0 {
+		t.Fatalf("%d requests, %d packets before the key frame; want 1 and 0", asked.Load(), len(early.packets))
 	}
 	tr.forward(12, 7000, true, frame(true, 12))
 	tr.forward(13, 10000, true, frame(false, 13))
 	_, late := subscribe(tr, false)
 	tr.forward(14, 13000, false, frame(false, 14))
-	if *asked != 1 {
-		t.Errorf("%d requests: who comes just after a key frame needs none", *asked)
+	if asked.Load() != 1 {
+		t.Errorf("%d requests: who comes just after a key frame needs none", asked.Load())
 	}
 	for name, s := range map[string]*sink{"early": early, "late": late} {
 		var payloads [][]byte
@@ -196,31 +197,31 @@ func TestKeyFrameRequestsAreSpacedAndNeverDropped(t *testing.T) {
 		for range 10 {
 			d.feedback(pli)
 		}
-		if *asked != 1 {
-			t.Fatalf("%d requests at once, want 1", *asked)
+		if asked.Load() != 1 {
+			t.Fatalf("%d requests at once, want 1", asked.Load())
 		}
 		time.Sleep(keyFrameSpacing - time.Millisecond)
 		synctest.Wait()
-		if *asked != 1 {
-			t.Fatalf("%d requests before the spacing is over, want 1", *asked)
+		if asked.Load() != 1 {
+			t.Fatalf("%d requests before the spacing is over, want 1", asked.Load())
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if *asked != 2 {
-			t.Fatalf("%d requests after the spacing, want the delayed one", *asked)
+		if asked.Load() != 2 {
+			t.Fatalf("%d requests after the spacing, want the delayed one", asked.Load())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if *asked != 2 {
-			t.Fatalf("%d requests without anybody asking", *asked)
+		if asked.Load() != 2 {
+			t.Fatalf("%d requests without anybody asking", asked.Load())
 		}
 		d.feedback(pli)
 		d.feedback(pli)
 		tr.end()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if *asked != 3 {
-			t.Errorf("%d requests, want none from a track that ended", *asked)
+		if asked.Load() != 3 {
+			t.Errorf("%d requests, want none from a track that ended", asked.Load())
 		}
 	})
 }
