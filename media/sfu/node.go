@@ -24,8 +24,9 @@ const DefaultMaxRooms = 500
 // Options set up a node.
 type Options struct {
 	// ListenUDP is HOST:PORT of the one UDP port that carries all media. A HOST of 0.0.0.0 or [::] binds every address of the
-	// machine's interfaces that are up, the loopback ones left out; port 0 takes a free one. An explicit loopback address works
-	// for browsers on the same machine.
+	// machine's interfaces that are up, the loopback ones left out; port 0 takes a free one. 127.0.0.1 is enough for browsers on the
+	// same machine: Chromium reaches it from the machine's other address with no switch set. Only on a machine that has nothing but
+	// loopback does Chromium need --allow-loopback-in-peer-connection (chromium_test.go has both).
 	ListenUDP string
 	// ListenTCP is HOST:PORT for ICE over TCP (RFC 6544, passive), for networks that block UDP. Empty: the same as UDP. "none": no TCP.
 	ListenTCP string
