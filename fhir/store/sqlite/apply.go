@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	lite "zombiezen.com/go/sqlite"
-
-	"khamxa/fhir"
 )
 
 // append writes the commit to the log and moves the end of it.
@@ -58,7 +56,7 @@ func (w *writer) apply(e *entry) error {
 				return err
 			}
 			if body != nil {
-				r, err := fhir.Parse(body)
+				r, err := parseStored(body)
 				if err != nil {
 					return err
 				}

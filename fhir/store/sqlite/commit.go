@@ -129,8 +129,8 @@ func draftBodies(changes []store.Change) ([]draft, error) {
 	return drafts, nil
 }
 
-// commit checks the preconditions at this point of the log, appends the commit and applies it. A *fault.Error or a
-// *store.Matched means that nothing was written; any other error has left the batch in an unknown state.
+// commit checks the preconditions at this point of the log, appends the commit and applies it. See refused for what its errors
+// mean for the batch.
 func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, error) {
 	if err := w.checkAbsent(tx.Absent); err != nil {
 		return store.Receipt{}, err
@@ -169,9 +169,12 @@ func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, er
 		return store.Receipt{Seq: w.seq, Time: w.time, Changes: receipt.Changes}, nil
 	}
 	if err := w.append(e); err != nil {
-		return store.Receipt{}, err
+		return store.Receipt{}, halfDone{err}
 	}
-	return receipt, w.applyNow(e, kept)
+	if err := w.applyNow(e, kept); err != nil {
+		return store.Receipt{}, halfDone{err}
+	}
+	return receipt, nil
 }
 
 // checkVersion holds a change's own preconditions against what is current.

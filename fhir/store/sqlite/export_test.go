@@ -98,6 +98,21 @@ func flip(conn *lite.Conn, table, column, where string, offset int) error {
 	return run(conn, "UPDATE "+table+" SET "+column+" = ? WHERE "+where, nil, data)
 }
 
+// Rewrite gives a commit of the closed store in dir another author and the hash that belongs to it, as somebody would who
+// knows how the chain is made.
+func Rewrite(dir string, seq int64, author string) error {
+	return onClosed(dir, func(w *writer) error {
+		e, _, err := readEntry(w.conn, seq)
+		if err != nil {
+			return err
+		}
+		e.author = author
+		encoded := e.encode()
+		hash := hashOf(encoded)
+		return run(w.conn, "UPDATE log SET entry = ?, hash = ? WHERE seq = ?", nil, encoded, hash[:], seq)
+	})
+}
+
 // FlipEveryByte flips each byte of the log and of the bodies of the closed store in dir, one at a time, and gives the ones
 // for which Verify names no finding at the right commit.
 func FlipEveryByte(dir string) (flipped int, missed []string, err error) {
@@ -219,6 +234,18 @@ func (db *DB) CommitBeside(tx store.Transaction, f func(conn *lite.Conn) error) 
 	}
 	release()
 	return <-errs, <-second
+}
+
+// CommitUnprepared is Commit without a look at what is current beforehand, so that the committer must look.
+func (db *DB) CommitUnprepared(tx store.Transaction) error {
+	drafts, err := draftBodies(tx.Changes)
+	if err != nil {
+		return err
+	}
+	return db.submit(context.Background(), &request{op: opCommit, do: func(w *writer) error {
+		_, err := w.commit(tx, drafts)
+		return err
+	}})
 }
 
 // EncodeEntry gives the canonical encoding of a commit of one put and one delete, for the golden test.

@@ -10,6 +10,7 @@ import (
 	"khamxa/fhir"
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
+	"khamxa/internal/fault"
 )
 
 // facts are what the derived tables need to know of one body. They depend on the body alone, except for _lastUpdated and the
@@ -131,9 +132,15 @@ func factsAt(conn *lite.Conn, place int64) (facts, error) {
 	if err != nil || body == nil {
 		return facts{}, err
 	}
-	r, err := fhir.Parse(body)
+	r, err := parseStored(body)
 	if err != nil {
 		return facts{}, err
 	}
 	return factsOf(r), nil
+}
+
+// parseStored parses a body of the store. That it cannot be parsed is not the caller's fault.
+func parseStored(body []byte) (*fhir.Resource, error) {
+	r, err := fhir.Parse(body)
+	return r, fault.Wrap(err, fault.Internal, "sqlite.parseStored", "A stored resource is damaged. Run the check of the store.")
 }

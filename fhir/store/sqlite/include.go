@@ -6,7 +6,6 @@ import (
 
 	lite "zombiezen.com/go/sqlite"
 
-	"khamxa/fhir"
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 )
@@ -123,7 +122,7 @@ func (in *inclusion) pointing(include search.Include, name string, rid int64) er
 	if err != nil || body == nil || !cur.live() || seqOf(cur.place) > in.f.at || in.seen[own] || !store.Visible(in.f.within, cur.holder) {
 		return err
 	}
-	r, err := fhir.Parse(body)
+	r, err := parseStored(body)
 	if err != nil {
 		return err
 	}

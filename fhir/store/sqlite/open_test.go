@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -120,5 +121,40 @@ func TestAnIndexOfAnotherExtractorIsMadeAnew(t *testing.T) {
 	}
 	if findings, err := db.Verify(t.Context(), nil); err != nil || len(findings) > 0 {
 		t.Fatalf("Verify: %v, %v", findings, err)
+	}
+}
+
+func TestCloseLeavesOneFile(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != sqlite.FileName+" lock" {
+		t.Fatalf("after Close the folder holds %s", got)
+	}
+}
+
+// A repair may meet what is applied already: it must leave it as it is.
+func TestRepairIsIdempotent(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	for _, applied := range []int{0, 1, 3} {
+		if err := sqlite.Exec(dir, "UPDATE meta SET value = ? WHERE name = 'applied'", applied); err != nil {
+			t.Fatal(err)
+		}
+		db := mustOpen(t, dir)
+		if findings, err := db.Verify(t.Context(), nil); err != nil || len(findings) > 0 {
+			t.Fatalf("after a repair from commit %d: %v, %v", applied, findings, err)
+		}
+		if _, err := db.Read(t.Context(), "Basic", "b"); !fault.Is(err, fault.Gone) {
+			t.Fatalf("after a repair from commit %d the deleted resource is: %v", applied, err)
+		}
+		db.Close()
 	}
 }

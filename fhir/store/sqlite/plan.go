@@ -48,6 +48,7 @@ func makePlan(conn *lite.Conn, q *search.Query, holder []string) (*plan, error) 
 		}
 		ways = append(ways, w)
 	}
+	clauses := len(ways)
 	if holder != nil {
 		ways = append(ways, way{keys: holder})
 	}
@@ -62,7 +63,7 @@ func makePlan(conn *lite.Conn, q *search.Query, holder []string) (*plan, error) 
 	if best >= 0 {
 		p.driver = ways[best]
 	}
-	for i := range ways {
+	for i := range clauses { // the holder is read with the candidate itself
 		if i != best && ways[i].ranges == nil {
 			p.checks = append(p.checks, ways[i].keys)
 		}

@@ -150,6 +150,9 @@ func (db *DB) Reindex(ctx context.Context, progress func(done, total int64)) err
 	return db.submit(ctx, &request{op: "store.Reindex", alone: true, do: func(w *writer) error {
 		w.conn.SetInterrupt(ctx.Done())
 		defer w.conn.SetInterrupt(nil)
-		return w.rebuild(progress)
+		if err := w.rebuild(progress); err != nil {
+			return halfDone{err}
+		}
+		return nil
 	}})
 }

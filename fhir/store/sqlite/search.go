@@ -171,7 +171,7 @@ func (f *finder) match(rid int64) (h hit, ok bool, err error) {
 	if err != nil || !ok || h.body == nil {
 		return hit{}, false, err
 	}
-	if h.res, err = fhir.Parse(h.body); err != nil {
+	if h.res, err = parseStored(h.body); err != nil {
 		return hit{}, false, err
 	}
 	return h, f.q.Match(h.res), nil

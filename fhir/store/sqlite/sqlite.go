@@ -14,6 +14,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,7 @@ type DB struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	lock    *os.File
+	writer  *lite.Conn // the committer's; only Close touches it too, when the committer has ended
 	readers *sqlitex.Pool
 	head    *watermark
 
@@ -98,7 +100,7 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 		return nil, clean(ctx, err, op)
 	}
 	db := &DB{
-		log: o.Log, clock: o.Clock, lock: lock,
+		log: o.Log, clock: o.Clock, lock: lock, writer: conn,
 		queue: make(chan *request, queueLength), done: make(chan struct{}),
 	}
 	conn.SetInterrupt(ctx.Done())
@@ -159,11 +161,9 @@ func (db *DB) Close() error {
 	if again {
 		return nil
 	}
-	err := db.readers.Close()
 	db.head.end()
-	if e := db.lock.Close(); err == nil {
-		err = e
-	}
+	// The writer last: SQLite then brings everything into the one file and removes the others.
+	err := errors.Join(db.readers.Close(), db.writer.Close(), db.lock.Close())
 	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")
 }
 

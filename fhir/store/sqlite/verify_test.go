@@ -6,6 +6,7 @@ import (
 
 	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
+	"khamxa/internal/fault"
 )
 
 // fill makes a small store with a bit of everything: four commits.
@@ -42,6 +43,18 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 		if t.Errorf("not named at its commit: %s", m); i == 10 {
 			t.Fatalf("and %d more of %d", len(missed)-i, flipped)
 		}
+	}
+}
+
+func TestARewrittenCommitBreaksTheChain(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	if err := sqlite.Rewrite(dir, 2, "somebody else"); err != nil {
+		t.Fatal(err)
+	}
+	findings, err := mustOpen(t, dir).Verify(t.Context(), nil)
+	if err != nil || len(findings) != 1 || findings[0].Seq != 3 || !strings.Contains(findings[0].Problem, "chain is broken") {
+		t.Fatalf("findings: %v, %v; want the broken chain at commit 3", findings, err)
 	}
 }
 
@@ -102,4 +115,44 @@ func TestReindexHealsTheDerivedTables(t *testing.T) {
 			t.Fatalf("after %q and Reindex: %v, %v", statement, findings, err)
 		}
 	}
+}
+
+// What is damaged stops what would build on it, and nothing else is lost by the attempt.
+func TestDamageIsNotSpread(t *testing.T) {
+	t.Run("reindex over a commit that cannot be read", func(t *testing.T) {
+		dir := t.TempDir()
+		fill(t, dir)
+		if err := sqlite.Flip(dir, "log", "entry", "seq = 2", 0); err != nil {
+			t.Fatal(err)
+		}
+		db := mustOpen(t, dir)
+		if err := db.Reindex(t.Context(), nil); !fault.Is(err, fault.Internal) || !strings.Contains(fault.MessageOf(err), "Commit 2") {
+			t.Fatalf("Reindex: %v, want internal that names commit 2", err)
+		}
+		if len(mustFind(t, db, "Observation", "patient=p")) != 1 {
+			t.Fatal("the index from before was not kept")
+		}
+	})
+	t.Run("update of a resource whose body cannot be read", func(t *testing.T) {
+		dir := t.TempDir()
+		fill(t, dir)
+		if err := sqlite.Flip(dir, "body", "data", "place = 1 << 14", 0); err != nil {
+			t.Fatal(err)
+		}
+		db := mustOpen(t, dir)
+		tx := store.Transaction{Author: "system", Changes: append(basicTx("new", "x").Changes,
+			store.Change{Method: store.Put, Type: "Patient", ID: "p", Body: []byte(`{"resourceType":"Patient","id":"p"}`)})}
+		if _, err := db.Commit(t.Context(), tx); !fault.Is(err, fault.Internal) {
+			t.Fatalf("Commit: %v, want internal", err)
+		}
+		if err := db.CommitUnprepared(tx); !fault.Is(err, fault.Internal) {
+			t.Fatalf("Commit that meets the damage in the committer: %v, want internal", err)
+		}
+		if _, err := db.Read(t.Context(), "Basic", "new"); !fault.Is(err, fault.NotFound) {
+			t.Fatalf("half of the transaction: %v, want not-found", err)
+		}
+		if r := mustCommit(t, db, basicTx("other", "x")); r.Seq != 5 {
+			t.Fatalf("the next commit is %d, want 5", r.Seq)
+		}
+	})
 }

@@ -91,7 +91,6 @@ func (r *request) finish(err error) {
 // commitLoop is the committer's goroutine: the only one that uses w. It ends when the queue is closed and empty.
 func (db *DB) commitLoop(w *writer) {
 	defer close(db.done)
-	defer w.conn.Close()
 	var next *request
 	for {
 		first := next
@@ -278,10 +277,18 @@ func (w *writer) catchUp() error {
 	return run(w.conn, "COMMIT", nil)
 }
 
-// refused reports whether err is a request's own failure, after which the others of the batch can go on.
+// halfDone marks an error that left part of a request written: the transaction must not be committed.
+type halfDone struct{ err error }
+
+func (e halfDone) Error() string { return "half done: " + e.err.Error() }
+func (e halfDone) Unwrap() error { return e.err }
+
+// refused reports whether err is a request's own failure before it wrote anything, after which the others of the batch can
+// go on. Errors of SQLite and what is marked halfDone end the transaction.
 func refused(err error) bool {
 	var f *fault.Error
-	return errors.As(err, &f)
+	var half halfDone
+	return errors.As(err, &f) && !errors.As(err, &half)
 }
 
 // fail ends a transaction that failed and decides what its requests are told.
@@ -297,26 +304,32 @@ func (w *writer) fail(batch []*request, err error) {
 		w.broken = err
 	}
 	w.db.log.Error("a batch of writes failed", "op", "sqlite.write", "requests", len(batch), "stopped", w.broken != nil, "error", err)
-	switch {
-	case errors.As(err, &atCommit):
-		for _, r := range batch {
-			r.finish(fault.Wrap(err, fault.Unknown, r.op, "The disk failed while this was being written; it may or may not have been kept. Look before you repeat it."))
-		}
-	case len(batch) > 1 && w.broken == nil:
+	if len(batch) > 1 && w.broken == nil && !errors.As(err, &atCommit) {
 		for _, r := range batch {
 			w.write([]*request{r})
 		}
-	case code == lite.ResultFull:
-		for _, r := range batch {
-			r.finish(fault.Wrap(err, fault.Unavailable, r.op, "The disk is full; nothing was changed."))
-		}
-	case code == lite.ResultInterrupt:
-		for _, r := range batch {
-			r.finish(fault.Wrap(err, fault.Timeout, r.op, "The request was ended before it was done; nothing was changed."))
-		}
-	default:
-		for _, r := range batch {
-			r.finish(fault.Wrap(err, fault.Unavailable, r.op, "The store could not write; nothing was changed."))
-		}
+		return
 	}
+	for _, r := range batch {
+		r.finish(outcome(r.op, err))
+	}
+}
+
+// outcome is what a request is told when its transaction failed.
+func outcome(op string, err error) error {
+	var atCommit commitError
+	if errors.As(err, &atCommit) {
+		return fault.Wrap(err, fault.Unknown, op, "The disk failed while this was being written; it may or may not have been kept. Look before you repeat it.")
+	}
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	switch lite.ErrCode(err).ToPrimary() {
+	case lite.ResultFull:
+		return fault.Wrap(err, fault.Unavailable, op, "The disk is full; nothing was changed.")
+	case lite.ResultInterrupt:
+		return fault.Wrap(err, fault.Timeout, op, "The request was ended before it was done; nothing was changed.")
+	}
+	return fault.Wrap(err, fault.Unavailable, op, "The store could not write; nothing was changed.")
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	lite "zombiezen.com/go/sqlite"
 
+	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
 	"khamxa/internal/fault"
 	"khamxa/internal/records"
@@ -88,8 +90,43 @@ func TestCloseFinishesWhatWaits(t *testing.T) {
 	}
 }
 
-func TestOneOfABatchCannotHarmTheOthers(t *testing.T) {
+func TestConditionalCreatesOfOneBatchSeeEachOther(t *testing.T) {
 	db := mustOpen(t, t.TempDir())
+	release := db.Hold()
+	const contenders = 10
+	done := make(chan error, contenders)
+	query := request(t, "Basic", "code=x").Query
+	for i := range contenders {
+		go func() {
+			tx := basicTx(fmt.Sprint("b", i), "x")
+			tx.Absent = []store.Absence{{Query: query}}
+			_, err := db.Commit(t.Context(), tx)
+			done <- err
+		}()
+	}
+	waitFor(db, contenders)
+	release()
+	created := 0
+	for range contenders {
+		if err := <-done; err == nil {
+			created++
+		} else if m := new(store.Matched); !errors.As(err, &m) || m.Many {
+			t.Errorf("Commit: %v", err)
+		}
+	}
+	if created != 1 {
+		t.Fatalf("%d of %d conditional creates of one batch were made, want one", created, contenders)
+	}
+}
+
+func TestOneOfABatchCannotHarmTheOthers(t *testing.T) {
+	var ticks atomic.Int64 // so that the second attempt has another time, and other keys, than the first
+	clock := func() time.Time { return time.UnixMilli(1_795_000_000_000 + ticks.Add(1)) }
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	commit, beside := db.CommitBeside(basicTx("a", "x"), func(conn *lite.Conn) error {
 		stmt, err := conn.Prepare("INSERT INTO meta (name, value) VALUES ('applied', 'x')") // breaks a constraint
 		if err == nil {

@@ -14,6 +14,7 @@ import (
 var searchTests = []test{
 	{"matches in the order of creation", creationOrder},
 	{"every clause can drive", everyClause},
+	{"what matches in several ways comes once", onceEach},
 	{"an update moves a resource to its new keys", newKeys},
 	{"sorted by a date, by id, by lastUpdated", sorting},
 	{"what has no sort value comes last", missingLast},
@@ -68,6 +69,17 @@ func everyClause(s *suite) {
 	}
 }
 
+func onceEach(s *suite) {
+	s.commit(put(`{"resourceType":"Basic","id":"two","code":{"coding":[{"code":"x"},{"code":"y"}]}}`), put(basic("one", "x")))
+	s.equal("by two codes", s.find("Basic", "code=x,y"), "two one")
+	s.equal("by two codes, sorted", s.find("Basic", "code=x,y&_sort=_id"), "one two")
+	page, err := s.Search(s.Context(), store.SearchRequest{Query: s.query("Basic", "code=x,y&_total=accurate")})
+	s.wantCode(err, "")
+	s.equal("Total", page.Total, 2)
+	s.commit(put(`{"resourceType":"Patient","id":"p","name":[{"text":"Nguyễn Thị Hòa","family":"Nguyễn","given":["Thị","Hòa"]}]}`))
+	s.equal("by a name of several words", s.find("Patient", "name=nguyen,thi,hoa"), "p")
+}
+
 func newKeys(s *suite) {
 	s.commit(put(observation("o", "p", 1)), put(basic("a", "x")))
 	s.commit(put(observation("o", "q", 2)))
@@ -107,9 +119,11 @@ func missingLast(s *suite) {
 	undated := func(id string) store.Change {
 		return put(`{"resourceType":"Observation","id":"` + id + `","status":"final","code":{"text":"x"}}`)
 	}
-	s.commit(undated("n1"), put(observation("o1", "p", 1)), undated("n2"), put(observation("o2", "p", 2)))
-	s.equal("ascending", s.find("Observation", "_sort=date"), "o1 o2 n1 n2")
-	s.equal("descending", s.find("Observation", "_sort=-date"), "o2 o1 n1 n2")
+	for i := range 8 {
+		s.commit(undated("n"+itoa(i)), put(observation("o"+itoa(i), "p", 1+i)))
+	}
+	s.equal("ascending", s.find("Observation", "_sort=date"), "o0 o1 o2 o3 o4 o5 o6 o7 n0 n1 n2 n3 n4 n5 n6 n7")
+	s.equal("descending", s.find("Observation", "_sort=-date"), "o7 o6 o5 o4 o3 o2 o1 o0 n0 n1 n2 n3 n4 n5 n6 n7")
 }
 
 // pageBoundaries walks all pages for every page size and every way of ordering: nothing twice, nothing missing.
