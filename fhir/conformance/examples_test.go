@@ -70,6 +70,36 @@ var load = sync.OnceValues(func() ([]example, error) {
 	}
 })
 
-// refused are the published examples that break R4's own rules, with the rule and what the sentence must say. Each is
-// expected to be refused: one that is accepted is an error too.
-var refused = map[string]struct{ why, sentence string }{}
+// exception is an example that is not accepted: why, and a part of what the sentence must say.
+type exception struct{ why, sentence string }
+
+const (
+	manyTokens = "definitions of the whole standard in one Bundle, more than 200,000 names and values (fhir.MaxTokens); TestEntriesOfLargeBundles has its entries"
+	largeBody  = "a definition of more than 1 MiB, the most that the service takes for one resource"
+)
+
+// refused are the examples that the parser must refuse. One that is accepted all the same is an error too, so this table stays
+// true.
+var refused = map[string]exception{
+	"Bundle-dataelements.json":        {manyTokens, "more than 200000 names and values"},
+	"Bundle-extensions.json":          {manyTokens, "more than 200000 names and values"},
+	"Bundle-profiles-others.json":     {manyTokens, "more than 200000 names and values"},
+	"Bundle-resources.json":           {manyTokens, "more than 200000 names and values"},
+	"Bundle-v2-valuesets.json":        {manyTokens, "more than 200000 names and values"},
+	"Bundle-valueset-expansions.json": {manyTokens, "more than 200000 names and values"},
+	"Bundle-valuesets.json":           {manyTokens, "more than 200000 names and values"},
+	"SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json": {
+		"its id has 70 characters, and R4 allows 64 (datatypes.html#id)", "The id must be a string of 1 to 64",
+	},
+}
+
+// notCreated are the examples that the parser accepts and the service must refuse, with 413.
+var notCreated = map[string]exception{
+	"Bundle-searchParams.json":                      {largeBody, "larger than 1024 KiB"},
+	"Bundle-types.json":                             {largeBody, "larger than 1024 KiB"},
+	"Bundle-v3-valuesets.json":                      {largeBody, "larger than 1024 KiB"},
+	"CodeSystem-dicom-dcim.json":                    {largeBody, "larger than 1024 KiB"},
+	"ImplementationGuide-fhir.json":                 {largeBody, "larger than 1024 KiB"},
+	"StructureDefinition-ExplanationOfBenefit.json": {largeBody, "larger than 1024 KiB"},
+	"ValueSet-c80-doc-typecodes.json":               {largeBody, "larger than 1024 KiB"},
+}

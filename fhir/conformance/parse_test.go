@@ -54,6 +54,39 @@ func TestBytes(t *testing.T) {
 	})
 }
 
+// TestEntriesOfLargeBundles: what is too much in one piece is accepted and kept piece by piece.
+func TestEntriesOfLargeBundles(t *testing.T) {
+	count := 0
+	for _, e := range examples(t) {
+		if refused[e.name].why != manyTokens {
+			continue
+		}
+		var bundle struct {
+			Entry []struct{ Resource json.RawMessage }
+		}
+		if err := json.Unmarshal(e.raw, &bundle); err != nil {
+			t.Fatal(err)
+		}
+		for i, entry := range bundle.Entry {
+			var want bytes.Buffer
+			if err := json.Compact(&want, entry.Resource); err != nil {
+				t.Fatal(err)
+			}
+			r, err := fhir.Parse(entry.Resource)
+			switch {
+			case err != nil:
+				t.Errorf("%s, entry %d: %v", e.name, i, err)
+			case !bytes.Equal(r.Raw, want.Bytes()):
+				t.Errorf("%s, entry %d: the compact form differs %s", e.name, i, firstDifference(r.Raw, want.Bytes()))
+			}
+			count++
+		}
+	}
+	if count < 1000 {
+		t.Errorf("only %d entries: this is not what was published", count)
+	}
+}
+
 // TestStamp: setting id and version changes these three values and nothing else.
 func TestStamp(t *testing.T) {
 	at := time.Date(2026, 11, 23, 1, 2, 3, 456_000_000, time.UTC)
