@@ -80,7 +80,13 @@ type current struct {
 // live reports whether the resource exists and is not deleted.
 func (c *current) live() bool { return c.rid != 0 && !c.deleted }
 
-const currentColumns = "r.rid, r.type, r.id, r.vid, r.place, r.time, r.deleted, r.holder, r.patients"
+const (
+	currentColumns = "r.rid, r.type, r.id, r.vid, r.place, r.time, r.deleted, r.holder, r.patients"
+
+	// The body comes by a subquery: SQLite prepares a join with parameters anew at every use, which costs more than the read.
+	bodyColumn = "(SELECT b.data FROM body b WHERE b.place = r.place)"
+	currentRow = "SELECT " + currentColumns + ", " + bodyColumn + " FROM res r WHERE "
+)
 
 func scanCurrent(s *lite.Stmt) current {
 	return current{

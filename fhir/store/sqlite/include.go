@@ -74,16 +74,22 @@ func (in *inclusion) forward(include search.Include, h *hit) error {
 // versionAt is the version of a resource at a position of the log; Deleted if there was none.
 func versionAt(conn *lite.Conn, typ, id string, at store.Seq) (store.Version, error) {
 	v := store.Version{Deleted: true}
-	err := run(conn, `SELECT h.vid, h.place, h.time, h.deleted, r.holder, b.data
-		FROM res r JOIN hist h ON h.rid = r.rid LEFT JOIN body b ON b.place = h.place
-		WHERE r.type = ? AND r.id = ? AND h.place < ? ORDER BY h.vid DESC LIMIT 1`,
+	var cur current
+	err := run(conn, currentRow+"r.type = ? AND r.id = ?",
+		func(s *lite.Stmt) error { cur = scanCurrent(s); v = cur.version(blob(s, 9)); return nil }, typ, id)
+	if err != nil || cur.rid == 0 || seqOf(cur.place) <= at {
+		return v, err
+	}
+	v = store.Version{Deleted: true}
+	err = run(conn, `SELECT vid, place, time, deleted, (SELECT b.data FROM body b WHERE b.place = h.place)
+		FROM hist h WHERE rid = ? AND place < ? ORDER BY vid DESC LIMIT 1`,
 		func(s *lite.Stmt) error {
-			v = store.Version{
-				Type: typ, ID: id, VersionID: versionID(s.ColumnInt64(0)), Seq: seqOf(s.ColumnInt64(1)),
-				Updated: time.UnixMilli(s.ColumnInt64(2)).UTC(), Deleted: s.ColumnBool(3), Holder: s.ColumnText(4), Body: blob(s, 5),
-			}
+			old := cur
+			old.vid, old.place, old.deleted = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnBool(3)
+			old.time = time.UnixMilli(s.ColumnInt64(2)).UTC()
+			v = old.version(blob(s, 4))
 			return nil
-		}, typ, id, placeOf(at+1, 0))
+		}, cur.rid, placeOf(at+1, 0))
 	return v, err
 }
 
@@ -116,7 +122,7 @@ func (in *inclusion) reverse(include search.Include, name string) error {
 func (in *inclusion) pointing(include search.Include, name string, rid int64) error {
 	var cur current
 	var body []byte
-	err := run(in.f.conn, "SELECT "+currentColumns+", b.data FROM res r JOIN body b ON b.place = r.place WHERE r.rid = ?",
+	err := run(in.f.conn, currentRow+"r.rid = ?",
 		func(s *lite.Stmt) error { cur, body = scanCurrent(s), blob(s, 9); return nil }, rid)
 	own := cur.typ + "/" + cur.id
 	if err != nil || body == nil || !cur.live() || seqOf(cur.place) > in.f.at || in.seen[own] || !store.Visible(in.f.within, cur.holder) {

@@ -121,7 +121,7 @@ func wayOf(conn *lite.Conn, ranges []search.Range) (way, error) {
 func keysIn(conn *lite.Conn, r search.Range, limit int) (keys []string, all bool, err error) {
 	for lo := r.Lo; ; {
 		found := ""
-		err := run(conn, "SELECT k FROM idx WHERE k >= ? AND k < ? ORDER BY k LIMIT 1",
+		err := run(conn, "SELECT min(k) FROM idx WHERE k >= ? AND k < ?",
 			func(s *lite.Stmt) error { found = string(blob(s, 0)); return nil }, []byte(lo), []byte(r.Hi))
 		if err != nil || found == "" {
 			return keys, true, err
@@ -138,15 +138,32 @@ func keysIn(conn *lite.Conn, r search.Range, limit int) (keys []string, all bool
 func (w *way) count(conn *lite.Conn, limit int) error {
 	w.rows = 0
 	for _, r := range w.spans() {
-		n, err := number(conn, "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT ?)", []byte(r.Lo), []byte(r.Hi), limit-w.rows)
+		n, err := countUpTo(conn, r, limit)
 		if err != nil {
 			return err
 		}
-		if w.rows += int(n); w.rows >= limit {
+		if w.rows += n; w.rows >= limit {
+			w.rows = limit
 			return nil
 		}
 	}
 	return nil
+}
+
+// countUpTo counts the index rows of a range. The usual limits stand in the statement: with a limit as a parameter SQLite
+// would prepare it anew each time.
+func countUpTo(conn *lite.Conn, r search.Range, limit int) (int, error) {
+	query := ""
+	switch {
+	case limit <= probeFirst:
+		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 256)"
+	case limit <= 16*probeFirst:
+		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 4096)"
+	default:
+		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 65536)"
+	}
+	n, err := number(conn, query, []byte(r.Lo), []byte(r.Hi))
+	return int(n), err
 }
 
 // spans are the way's ranges, whichever form it has.

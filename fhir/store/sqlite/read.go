@@ -17,7 +17,7 @@ func (db *DB) Read(ctx context.Context, typ, id string) (store.Version, error) {
 	var v store.Version
 	found := false
 	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
-		return run(conn, "SELECT "+currentColumns+", b.data FROM res r LEFT JOIN body b ON b.place = r.place WHERE r.type = ? AND r.id = ?",
+		return run(conn, currentRow+"r.type = ? AND r.id = ?",
 			func(s *lite.Stmt) error {
 				cur := scanCurrent(s)
 				v, found = cur.version(blob(s, 9)), true

@@ -160,7 +160,7 @@ func (f *finder) match(rid int64) (h hit, ok bool, err error) {
 	if ok, err := f.plan.passes(f.conn, rid); err != nil || !ok {
 		return hit{}, false, err
 	}
-	err = run(f.conn, "SELECT "+currentColumns+", b.data FROM res r JOIN body b ON b.place = r.place WHERE r.rid = ?",
+	err = run(f.conn, currentRow+"r.rid = ?",
 		func(s *lite.Stmt) error {
 			h.cur = scanCurrent(s)
 			if ok = f.eligible(&h.cur); ok {

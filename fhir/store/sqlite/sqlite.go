@@ -113,7 +113,7 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	db.readers, err = sqlitex.NewPool(file, sqlitex.PoolOptions{
 		Flags: lite.OpenReadOnly, PoolSize: o.Readers,
 		PrepareConn: func(c *lite.Conn) error {
-			return sqlitex.ExecuteScript(c, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;", nil)
+			return sqlitex.ExecuteScript(c, "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;", nil)
 		},
 	})
 	if err != nil {
