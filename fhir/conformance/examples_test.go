@@ -89,7 +89,7 @@ var refused = map[string]exception{
 	"Bundle-valueset-expansions.json": {manyTokens, "more than 200000 names and values"},
 	"Bundle-valuesets.json":           {manyTokens, "more than 200000 names and values"},
 	"SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json": {
-		"its id has 70 characters, and R4 allows 64 (datatypes.html#id)", "The id must be a string of 1 to 64",
+		"its id has 67 characters, and R4 allows 64 (datatypes.html#id)", "The id must be a string of 1 to 64",
 	},
 }
 
