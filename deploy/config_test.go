@@ -42,7 +42,7 @@ func TestSampleConfig(t *testing.T) {
 	}{
 		{name: "as it is", text: whole},
 		{name: "with every key", text: all},
-		{name: "with a typing error", text: strings.Replace(whole, "public-url", "public-ulr", 1), refused: "public-ulr"},
+		{name: "with a typing error", text: strings.Replace(whole, "\npublic-url", "\npublic-ulr", 1), refused: "public-ulr"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
