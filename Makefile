@@ -84,7 +84,7 @@ $(EXAMPLES_TGZ):
 	@command -v npm >/dev/null || { echo "make conformance needs npm (Node.js) to fetch $(EXAMPLES): install it." >&2; exit 1; }
 	@mkdir -p .cache/fetch
 	cd .cache/fetch && npm pack --silent '$(EXAMPLES)' >/dev/null
-	@sum=$$(openssl dgst -sha512 -binary .cache/fetch/$(@F) | openssl base64 -A); \
+	@sum=$$(node -p 'require("crypto").createHash("sha512").update(require("fs").readFileSync(process.argv[1])).digest("base64")' .cache/fetch/$(@F)); \
 		[ "$$sum" = '$(EXAMPLES_SUM)' ] || { echo "$(EXAMPLES): the checksum is $$sum, not the pinned one." >&2; exit 1; }
 	@mv .cache/fetch/$(@F) $@
 
