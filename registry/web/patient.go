@@ -26,8 +26,8 @@ type chartView struct {
 	Age        string // "" unknown
 	CCCD       string // grouped
 	State      *stateView
-	Member     cohort.Member // with State
-	Rule       ruleView      // of State
+	Definition cohort.Rules // that State is by
+	Rule       *ruleView    // threshold that State is by; nil if it is by visits only
 	Enrolled   bool
 	Last       *pressureView
 	BPChart    template.HTML
@@ -156,7 +156,11 @@ func (w *Web) chartView(lang page.Lang, a Actor, c registry.Chart) (chartView, e
 	_, v.Enrolled = c.Enrolled()
 	if m, ok := w.o.Book.Standing(c.Patient.ID, w.month()); ok {
 		s := stateOf(m.State)
-		v.State, v.Member, v.Rule = &s, m, ruleOf(guideline.RuleControlHEARTS360)
+		v.State, v.Definition = &s, cohort.HEARTS360.Rules()
+		if m.State == cohort.Controlled || m.State == cohort.Uncontrolled {
+			rule := ruleOf(v.Definition.Control.ID)
+			v.Rule = &rule
+		}
 	}
 	if len(c.Pressures) > 0 {
 		v.Last = pressureOf(c.Pressures[0])

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -104,7 +105,7 @@ func newWorld(t testing.TB, people int) *world {
 // follow runs the follower until the test ends, and closes the store after it.
 func (w *world) follow() {
 	w.t.Helper()
-	w.book = cohort.NewFollower(cohort.Options{Log: w.db, Records: w.db})
+	w.book = cohort.NewFollower(cohort.Options{Log: w.db, Records: w.db, Logger: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = w.book.Run(ctx) }() // nil by its contract

@@ -101,7 +101,7 @@ func (s size) Bottom() num { return s.Height - num(s.bottom) }
 func (s size) Depth() num { return num(s.plotHeight()) }
 
 func wide() size {
-	return size{Name: "wide", Width: 760, Height: 300, left: 46, right: 14, top: 18, bottom: 44}
+	return size{Name: "wide", Width: 620, Height: 290, left: 46, right: 12, top: 18, bottom: 44}
 }
 
 func narrow() size {

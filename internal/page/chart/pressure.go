@@ -139,7 +139,11 @@ func timeTicks(readings []Reading, s size, x func(time.Time) num) (out []tick) {
 	if last.Sub(first) < 62*24*time.Hour {
 		out = append(out, tick{At: x(first), Text: first.Format("02/01"), Sub: first.Format("2006")})
 		if x(last)-x(first) > 60 {
-			out = append(out, tick{At: x(last), Text: last.Format("02/01")})
+			end := tick{At: x(last), Text: last.Format("02/01")}
+			if last.Year() != first.Year() {
+				end.Sub = last.Format("2006")
+			}
+			out = append(out, end)
 		}
 		return out
 	}

@@ -68,7 +68,7 @@ func (r Run) draw(s size) runDrawing {
 	for v := low; v <= high+0.001; v += gridStep(low, high) {
 		d.Grid = append(d.Grid, tick{At: y(v), Text: wholePercent(v)})
 	}
-	if r.Target > low && r.Target < high {
+	if r.Target > 0 {
 		d.Target = &tick{At: y(r.Target), Text: r.TargetLabel}
 	}
 	d.Steps = steps(n, s, func(i int) (num, string, string) { return x(i), r.Points[i].Label, r.Points[i].Group })
@@ -79,7 +79,7 @@ func (r Run) draw(s size) runDrawing {
 		if p.Known {
 			m := mark{X: x(i), Y: y(p.Value), Tip: p.Tip, Href: p.Href, Left: x(i) - num(step/2), Width: num(step), Class: pointClass(p)}
 			if p.Selected {
-				m.Text, m.TextY, m.Anchor = Percent(r.Lang, p.Value), y(p.Value)-11, anchor(x(i), s)
+				m.Text, m.TextY, m.Anchor = Percent(r.Lang, p.Value), y(p.High)-8, anchor(x(i), s)
 			}
 			d.Marks = append(d.Marks, m)
 		}
@@ -121,7 +121,7 @@ func (r Run) scale() (low, high float64) {
 		return 0, 1
 	}
 	if r.Target > 0 {
-		low, high = min(low, r.Target), max(high, r.Target)
+		low, high = min(low, r.Target-0.02), max(high, r.Target+0.02) // its name stands on the line
 	}
 	low, high = math.Floor(low*10+1e-9)/10, math.Ceil(high*10-1e-9)/10
 	for high-low < 0.3-1e-9 {
