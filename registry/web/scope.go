@@ -151,13 +151,13 @@ func (c counter) of(f cohort.Figure, name string) count {
 	return out
 }
 
-func peopleLink(code string, m cohort.Month, set string, page int) string {
-	v := url.Values{"month": {m.String()}, "state": {set}}
+func peopleLink(code string, m cohort.Month, state string, part int) string {
+	v := url.Values{"month": {m.String()}, "state": {state}}
 	if code != "" {
 		v.Set("commune", code)
 	}
-	if page > 1 {
-		v.Set("page", strconv.Itoa(page))
+	if part > 1 {
+		v.Set("page", strconv.Itoa(part))
 	}
 	return peoplePath + "?" + v.Encode()
 }
