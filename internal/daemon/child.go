@@ -36,6 +36,8 @@ const (
 	mostPause  = 5 * time.Second
 	settled    = 10 * time.Second // a child that ran this long starts again without a pause
 	stopGrace  = 3 * time.Second  // from closing its input to SIGKILL
+	// A process that the child left behind may hold its output open; waiting for that would hold up the restart.
+	outputGrace = 20 * time.Millisecond
 )
 
 // PID is the running child's process id, 0 between two.
@@ -76,6 +78,7 @@ func (c *Child) once(ctx context.Context) error {
 	cmd := exec.Command(c.Path, c.Args...) //nolint:noctx // it is stopped by its input first, see stop
 	cmd.Stdout, cmd.Stderr = c.Output, c.Output
 	cmd.SysProcAttr = ownGroup()
+	cmd.WaitDelay = outputGrace
 	input, err := cmd.StdinPipe()
 	if err != nil {
 		return err
