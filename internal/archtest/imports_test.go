@@ -7,7 +7,7 @@ import (
 )
 
 // rule: no package under from (except those under an entry of not) may reach a package under one of never, however far the
-// chain goes through packages of ours.
+// chain goes through packages of ours. An entry of never that ends in "!" is that package alone, without those below it.
 type rule struct {
 	from  string
 	not   []string
@@ -25,7 +25,8 @@ var rules = []rule{
 	{from: "internal/config", never: allBut("internal/fault"), why: "configuration at the bottom of everything makes import chains long"},
 	{from: "internal/daemon", never: allBut("internal/fault"), why: "listeners and processes know no component"},
 	{from: "internal", never: components, why: "internal is the ground the components stand on"},
-	{from: "fhir", not: []string{"fhir/store", "fhir/rest", "fhir/bulk"}, never: append([]string{"net/http", "net"}, drivers...), why: "fhir and fhir/search are pure"},
+	{from: "media", not: []string{"media/sfu", "media/turn", "media/remote", "media/mediatest"}, never: allBut("internal/fault"), why: "the port is plain values"},
+	{from: "fhir", not: impure, never: append([]string{"net!", "net/http"}, drivers...), why: "fhir and fhir/search are pure (net/url is text)"},
 	{from: "fhir", never: []string{module + "/consult", module + "/registry", module + "/signaling", module + "/media"}, why: "FHIR knows no application"},
 	{from: "media", never: []string{module + "/consult", module + "/registry", module + "/fhir", module + "/signaling"}, why: "the media path is a component of its own"},
 	{from: "signaling", never: append([]string{module + "/consult", module + "/registry", module + "/fhir", "github.com/pion"}, drivers...), why: "signalling carries no records and no packets"},
@@ -34,6 +35,9 @@ var rules = []rule{
 	{from: "consult", never: []string{"github.com/pion"}, why: "pion stays under media"},
 	{from: "registry", never: []string{"github.com/pion"}, why: "pion stays under media"},
 }
+
+// impure is what lies under fhir and may use the network, the disk and the clock.
+var impure = []string{"fhir/store", "fhir/rest", "fhir/bulk"}
 
 var components = []string{module + "/consult", module + "/registry", module + "/fhir", module + "/signaling", module + "/media"}
 
@@ -44,17 +48,9 @@ func TestReach(t *testing.T) {
 	g := graph(sources(t))
 	for _, r := range rules {
 		t.Run(r.from, func(t *testing.T) {
-			met := false
-			for pkg := range g {
-				if !under(pkg, module+"/"+r.from) || slices.ContainsFunc(r.not, func(n string) bool { return under(pkg, module+"/"+n) }) {
-					continue
-				}
-				met = true
-				for _, chain := range chains(g, pkg) {
-					if last := chain[len(chain)-1]; forbidden(r, pkg, last) {
-						t.Errorf("%s: %s", strings.Join(chain, " -> "), r.why)
-					}
-				}
+			broken, met := r.check(g)
+			for _, chain := range broken {
+				t.Errorf("%s: %s", chain, r.why)
 			}
 			if !met {
 				t.Errorf("no package under %s: the rule guards nothing", r.from)
@@ -63,10 +59,67 @@ func TestReach(t *testing.T) {
 	}
 }
 
+// TestReachFails: the rules are able to fail, and refuse no more than they say.
+func TestReachFails(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		g    map[string][]string
+		want string // "" for an allowed graph
+	}{
+		{"net/url is text", map[string][]string{"khamxa/fhir/search": {"net/url", "khamxa/fhir"}, "khamxa/fhir": {"time"}}, ""},
+		{"net", map[string][]string{"khamxa/fhir/search": {"net"}}, "khamxa/fhir/search -> net"},
+		{"net/http", map[string][]string{"khamxa/fhir": {"net/http"}}, "khamxa/fhir -> net/http"},
+		{"below net/http", map[string][]string{"khamxa/fhir": {"net/http/httptest"}}, "khamxa/fhir -> net/http/httptest"},
+		{"a driver, through another package", map[string][]string{
+			"khamxa/fhir": {"khamxa/internal/fault"}, "khamxa/internal/fault": {"zombiezen.com/go/sqlite"},
+		}, "khamxa/fhir -> khamxa/internal/fault -> zombiezen.com/go/sqlite"},
+		{"the REST face may listen", map[string][]string{"khamxa/fhir/rest": {"net/http", "khamxa/fhir"}}, ""},
+		{"an application", map[string][]string{"khamxa/fhir/rest": {"khamxa/consult"}}, "khamxa/fhir/rest -> khamxa/consult"},
+		{"ground", map[string][]string{"khamxa/internal/audit": {"khamxa/fhir/store"}}, "khamxa/internal/audit -> khamxa/fhir/store"},
+		{"the media port alone", map[string][]string{"khamxa/media": {"khamxa/internal/bus"}}, "khamxa/media -> khamxa/internal/bus"},
+		{"the media port and the leaf", map[string][]string{"khamxa/media": {"khamxa/internal/fault"}}, ""},
+		{"media over the bus", map[string][]string{"khamxa/media/remote": {"khamxa/internal/bus", "khamxa/media"}}, ""},
+		{"the leaf", map[string][]string{"khamxa/internal/fault": {"khamxa/internal/records"}}, "khamxa/internal/fault -> khamxa/internal/records"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, r := range rules {
+				broken, _ := r.check(c.g)
+				got = append(got, broken...)
+			}
+			if want := c.want; want == "" && len(got) > 0 || want != "" && !slices.Contains(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// check gives the chains of imports that break the rule, and whether there is anything that it speaks of.
+func (r rule) check(g map[string][]string) (broken []string, met bool) {
+	for pkg := range g {
+		if !under(pkg, module+"/"+r.from) || slices.ContainsFunc(r.not, func(n string) bool { return under(pkg, module+"/"+n) }) {
+			continue
+		}
+		met = true
+		for _, chain := range chains(g, pkg) {
+			if forbidden(r, pkg, chain[len(chain)-1]) {
+				broken = append(broken, strings.Join(chain, " -> "))
+			}
+		}
+	}
+	return broken, met
+}
+
 func forbidden(r rule, pkg, reached string) bool {
 	for _, n := range r.never {
 		if leaf, ok := strings.CutPrefix(n, "*but "); ok {
 			if own(reached) && reached != leaf && reached != pkg {
+				return true
+			}
+			continue
+		}
+		if alone, ok := strings.CutSuffix(n, "!"); ok {
+			if reached == alone {
 				return true
 			}
 			continue
@@ -140,6 +193,26 @@ func TestProcessGlobals(t *testing.T) {
 				t.Errorf("%s uses %s", s.path, call)
 			}
 		}
+	}
+}
+
+// TestNoClock: what is pure is handed the time.
+func TestNoClock(t *testing.T) {
+	met := false
+	for _, s := range sources(t) {
+		if !under(s.pkg, module+"/fhir") || slices.ContainsFunc(impure, func(n string) bool { return under(s.pkg, module+"/"+n) }) || generator(s) {
+			continue
+		}
+		met = true
+		for _, call := range selectors(s.file) {
+			switch call {
+			case "time.Now", "time.Since", "time.Until", "time.After", "time.Tick", "time.NewTimer", "time.NewTicker", "time.Sleep":
+				t.Errorf("%s uses %s", s.path, call)
+			}
+		}
+	}
+	if !met {
+		t.Error("no pure package found: the rule guards nothing")
 	}
 }
 
