@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -52,18 +53,10 @@ func (db *DB) copyTo(ctx context.Context, file string) error {
 
 // settle makes the file durable and gives it its name.
 func settle(partial, file string) error {
-	for _, name := range []string{partial, filepath.Dir(file)} {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		err = f.Sync()
-		f.Close()
-		if err != nil {
-			return err
-		}
-	}
 	if err := os.Chmod(partial, 0o600); err != nil {
+		return err
+	}
+	if err := syncPath(partial); err != nil {
 		return err
 	}
 	if err := os.Link(partial, file); err != nil { // unlike a rename it never replaces a file that came up meanwhile
@@ -72,10 +65,15 @@ func settle(partial, file string) error {
 	if err := os.Remove(partial); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(file))
+	return syncPath(filepath.Dir(file))
+}
+
+// syncPath brings a file, or the names in a folder, safely to the disk. On a network a failed write may show only when the
+// file is closed, so that counts as well.
+func syncPath(name string) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return dir.Sync()
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -18,7 +18,7 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, op, "The data folder cannot be written.")
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		file.Close()
+		_ = file.Close() // the refusal is what matters
 		return nil, fault.Wrap(err, fault.Unavailable, op,
 			"The data folder is in use by another process. Stop that one first, or choose another folder.")
 	}

@@ -86,7 +86,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db, err := open(ctx, o, lock)
 	if err != nil {
-		lock.Close()
+		_ = lock.Close() // err says what matters
 		return nil, err
 	}
 	return db, nil
@@ -106,8 +106,7 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	conn.SetInterrupt(ctx.Done())
 	w, err := newWriter(db, conn)
 	if err != nil {
-		conn.Close()
-		return nil, clean(ctx, err, op)
+		return nil, clean(ctx, errors.Join(err, conn.Close()), op)
 	}
 	conn.SetInterrupt(nil)
 	db.readers, err = sqlitex.NewPool(file, sqlitex.PoolOptions{
@@ -117,8 +116,7 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 		},
 	})
 	if err != nil {
-		conn.Close()
-		return nil, clean(ctx, err, op)
+		return nil, clean(ctx, errors.Join(err, conn.Close()), op)
 	}
 	db.head = newWatermark(w.seq)
 	go db.commitLoop(w)
@@ -137,13 +135,11 @@ func openWriter(file string) (*lite.Conn, error) {
 		"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY",
 	} {
 		if err := run(conn, pragma, nil); err != nil {
-			conn.Close()
-			return nil, err
+			return nil, errors.Join(err, conn.Close())
 		}
 	}
 	if err := migrate(conn); err != nil {
-		conn.Close()
-		return nil, err
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }

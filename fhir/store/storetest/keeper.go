@@ -145,7 +145,7 @@ func backup(s *suite) {
 	r.Restore(s.T, file, dir)
 	copied := &suite{T: s.T, dir: dir, clock: s.clock, open: s.open}
 	copied.Backend = s.open(s.T, dir, s.clock.Now)
-	defer func() { copied.Backend.Close() }()
+	defer func() { copied.wantCode(copied.Close(), "") }()
 	head, err := copied.Head(s.Context())
 	s.wantCode(err, "")
 	s.equal("Head of the copy", head, store.Seq(filled))

@@ -77,7 +77,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 				t.Run(c.name, func(t *testing.T) {
 					s := &suite{T: t, dir: t.TempDir(), clock: NewClock(), open: open}
 					s.Backend = open(t, s.dir, s.clock.Now)
-					defer func() { s.Backend.Close() }()
+					defer func() { s.wantCode(s.Close(), "") }()
 					c.run(s)
 				})
 			}
