@@ -80,7 +80,7 @@ func OutcomeOf(list ...Issue) []byte {
 }
 
 func issues(err error) []Issue {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is a list
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // only a join at the top is a list
 		var list []Issue
 		for _, e := range joined.Unwrap() {
 			list = append(list, issues(e)...)

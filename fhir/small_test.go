@@ -53,7 +53,7 @@ func TestNewID(t *testing.T) {
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	var ids []string
 	for i := range 100 {
-		ids = append(ids, fhir.NewIDAt(at.Add(time.Duration(i)*time.Millisecond)))
+		ids = append(ids, fhir.NewID(at.Add(time.Duration(i)*time.Millisecond)))
 	}
 	if !slices.IsSorted(ids) {
 		t.Error("ids do not sort by time")
@@ -63,11 +63,8 @@ func TestNewID(t *testing.T) {
 			t.Errorf("%q", id)
 		}
 	}
-	if a, b := fhir.NewIDAt(at), fhir.NewIDAt(at); a == b || a[:9] != b[:9] {
+	if a, b := fhir.NewID(at), fhir.NewID(at); a == b || a[:9] != b[:9] {
 		t.Errorf("%s and %s of one millisecond", a, b)
-	}
-	if a, b := fhir.NewID(), fhir.NewID(); a == b || a < ids[0] {
-		t.Errorf("%s and %s of now", a, b)
 	}
 }
 
@@ -81,14 +78,22 @@ func TestOutcome(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"with a place", fault.New(fault.Invalid, "op", `No "such" date.`).At("Patient.birthDate"),
-			head + `{"severity":"error","code":"invalid",` + detail("invalid", `No \"such\" date.`) + `,"expression":["Patient.birthDate"]}]}`},
-		{"conflict", fault.New(fault.Conflict, "op", "Somebody was first."),
-			head + `{"severity":"error","code":"conflict",` + detail("conflict", "Somebody was first.") + `}]}`},
-		{"unknown causes stay inside", errors.New("password=1234"),
-			head + `{"severity":"fatal","code":"exception",` + detail("internal", "Something went wrong on the server. It has been written to the log.") + `}]}`},
-		{"several", errors.Join(fault.New(fault.Gone, "op", "a"), fault.New(fault.TooCostly, "op", "b")),
-			head + `{"severity":"error","code":"deleted",` + detail("gone", "a") + `},{"severity":"error","code":"too-costly",` + detail("too-costly", "b") + `}]}`},
+		{
+			"with a place", fault.New(fault.Invalid, "op", `No "such" date.`).At("Patient.birthDate"),
+			head + `{"severity":"error","code":"invalid",` + detail("invalid", `No \"such\" date.`) + `,"expression":["Patient.birthDate"]}]}`,
+		},
+		{
+			"conflict", fault.New(fault.Conflict, "op", "Somebody was first."),
+			head + `{"severity":"error","code":"conflict",` + detail("conflict", "Somebody was first.") + `}]}`,
+		},
+		{
+			"unknown causes stay inside", errors.New("password=1234"),
+			head + `{"severity":"fatal","code":"exception",` + detail("internal", "Something went wrong on the server. It has been written to the log.") + `}]}`,
+		},
+		{
+			"several", errors.Join(fault.New(fault.Gone, "op", "a"), fault.New(fault.TooCostly, "op", "b")),
+			head + `{"severity":"error","code":"deleted",` + detail("gone", "a") + `},{"severity":"error","code":"too-costly",` + detail("too-costly", "b") + `}]}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

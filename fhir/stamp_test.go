@@ -19,26 +19,46 @@ const dayText = "2026-03-01T08:30:00.250Z"
 
 func TestStamp(t *testing.T) {
 	tests := []struct{ name, raw, want string }{
-		{"nothing there", `{"resourceType":"Patient"}`,
-			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`},
-		{"id there", `{"id":"old","resourceType":"Patient","active":true}`,
-			`{"id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"resourceType":"Patient","active":true}`},
-		{"resourceType last", `{"active":true,"resourceType":"Patient"}`,
-			`{"active":true,"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`},
-		{"empty meta", `{"resourceType":"Patient","meta":{ }}`,
-			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`},
-		{"meta before all", `{"meta":{"tag":[{"code":"x"}]},"resourceType":"Patient"}`,
-			`{"meta":{"versionId":"2","lastUpdated":"` + dayText + `","tag":[{"code":"x"}]},"resourceType":"Patient","id":"a"}`},
-		{"both replaced where they stand", `{"resourceType":"Patient","id":"b","meta":{"lastUpdated":"x","source":"#s","versionId":"1"}}`,
-			`{"resourceType":"Patient","id":"a","meta":{"lastUpdated":"` + dayText + `","source":"#s","versionId":"2"}}`},
-		{"one is missing", `{"resourceType":"Patient","id":"b","meta":{"versionId":"1","_versionId":{"id":"v"}}}`,
-			`{"resourceType":"Patient","id":"a","meta":{"lastUpdated":"` + dayText + `","versionId":"2","_versionId":{"id":"v"}}}`},
-		{"nested ids and metas stay", `{"resourceType":"Patient","contained":[{"resourceType":"Device","id":"d","meta":{"versionId":"9"}}]}`,
-			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"contained":[{"resourceType":"Device","id":"d","meta":{"versionId":"9"}}]}`},
-		{"numbers and escapes stay", `{"resourceType":"Basic","x":6.30,"y":"\u0111\/<>&"}`,
-			`{"resourceType":"Basic","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"x":6.30,"y":"\u0111\/<>&"}`},
-		{"white space in strings stays", "{ \"resourceType\" : \"Basic\" , \"x\" : \" a  b \" }",
-			`{"resourceType":"Basic","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"x":" a  b "}`},
+		{
+			"nothing there", `{"resourceType":"Patient"}`,
+			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`,
+		},
+		{
+			"id there", `{"id":"old","resourceType":"Patient","active":true}`,
+			`{"id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"resourceType":"Patient","active":true}`,
+		},
+		{
+			"resourceType last", `{"active":true,"resourceType":"Patient"}`,
+			`{"active":true,"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`,
+		},
+		{
+			"empty meta", `{"resourceType":"Patient","meta":{ }}`,
+			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"}}`,
+		},
+		{
+			"meta before all", `{"meta":{"tag":[{"code":"x"}]},"resourceType":"Patient"}`,
+			`{"meta":{"versionId":"2","lastUpdated":"` + dayText + `","tag":[{"code":"x"}]},"resourceType":"Patient","id":"a"}`,
+		},
+		{
+			"both replaced where they stand", `{"resourceType":"Patient","id":"b","meta":{"lastUpdated":"x","source":"#s","versionId":"1"}}`,
+			`{"resourceType":"Patient","id":"a","meta":{"lastUpdated":"` + dayText + `","source":"#s","versionId":"2"}}`,
+		},
+		{
+			"one is missing", `{"resourceType":"Patient","id":"b","meta":{"versionId":"1","_versionId":{"id":"v"}}}`,
+			`{"resourceType":"Patient","id":"a","meta":{"lastUpdated":"` + dayText + `","versionId":"2","_versionId":{"id":"v"}}}`,
+		},
+		{
+			"nested ids and metas stay", `{"resourceType":"Patient","contained":[{"resourceType":"Device","id":"d","meta":{"versionId":"9"}}]}`,
+			`{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"contained":[{"resourceType":"Device","id":"d","meta":{"versionId":"9"}}]}`,
+		},
+		{
+			"numbers and escapes stay", `{"resourceType":"Basic","x":6.30,"y":"\u0111\/<>&"}`,
+			`{"resourceType":"Basic","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"x":6.30,"y":"\u0111\/<>&"}`,
+		},
+		{
+			"white space in strings stays", "{ \"resourceType\" : \"Basic\" , \"x\" : \" a  b \" }",
+			`{"resourceType":"Basic","id":"a","meta":{"versionId":"2","lastUpdated":"` + dayText + `"},"x":" a  b "}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

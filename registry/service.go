@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Store store.Store
 	Clock func() time.Time // nil: time.Now
-	NewID func() string    // nil: fhir.NewID
+	NewID func() string    // nil: fhir.NewID by the clock
 
 	// Standing, if given, says what state a patient is in this month in the programme's figures: a stable name such as "controlled"
 	// and the message key of its words; ok is false for somebody who does not count. It is registry/cohort's, joined by the command.
@@ -41,7 +41,7 @@ func NewService(o Options) *Service {
 		s.clock = time.Now
 	}
 	if s.newID == nil {
-		s.newID = fhir.NewID
+		s.newID = func() string { return fhir.NewID(s.clock()) }
 	}
 	return s
 }

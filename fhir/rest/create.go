@@ -42,7 +42,7 @@ func (s *server) planCreate(c *call) (*write, error) {
 	if w.absent, err = c.criteria(); err != nil {
 		return nil, err
 	}
-	w.change = store.Change{Method: store.Put, Type: c.typ, ID: fhir.NewIDAt(s.Clock()), IfAbsent: true}
+	w.change = store.Change{Method: store.Put, Type: c.typ, ID: fhir.NewID(s.Clock()), IfAbsent: true}
 	s.stamp(w)
 	return w, nil
 }

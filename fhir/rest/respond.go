@@ -57,6 +57,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 		h.Set("WWW-Authenticate", challenge)
 	case fault.TooMany, fault.Unavailable, fault.Timeout:
 		h.Set("Retry-After", "5")
+	default: // the status says it all
 	}
 	if status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "status", status, "code", string(code), "error", err)

@@ -117,12 +117,16 @@ func dropUnknown(typ string, values url.Values) []string {
 // notices says what a page leaves out.
 func notices(ignored []string, truncated bool) (list []fhir.Issue) {
 	for _, name := range ignored {
-		list = append(list, fhir.Issue{Severity: "warning", Code: "not-supported", Expression: name,
-			Text: "The search parameter " + name + " is not served and was left out; there are more results than were asked for."})
+		list = append(list, fhir.Issue{
+			Severity: "warning", Code: "not-supported", Expression: name,
+			Text: "The search parameter " + name + " is not served and was left out; there are more results than were asked for.",
+		})
 	}
 	if truncated {
-		list = append(list, fhir.Issue{Severity: "warning", Code: "incomplete",
-			Text: "More resources were to be included than one page holds; ask for fewer matches a page."})
+		list = append(list, fhir.Issue{
+			Severity: "warning", Code: "incomplete",
+			Text: "More resources were to be included than one page holds; ask for fewer matches a page.",
+		})
 	}
 	return list
 }
@@ -130,8 +134,10 @@ func notices(ignored []string, truncated bool) (list []fhir.Issue) {
 // tooSlow puts a deadline that passed in the store into words that help.
 func tooSlow(err error) error {
 	if fault.Is(err, fault.Timeout) || errors.Is(err, context.DeadlineExceeded) {
-		return &fault.Error{Code: fault.Timeout, Op: "rest.search", Err: err,
-			Message: "The search took longer than 5 seconds and was stopped. Ask for less: one patient, a shorter period, a single code."}
+		return &fault.Error{
+			Code: fault.Timeout, Op: "rest.search", Err: err,
+			Message: "The search took longer than 5 seconds and was stopped. Ask for less: one patient, a shorter period, a single code.",
+		}
 	}
 	return err
 }

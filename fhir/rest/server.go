@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -84,8 +85,8 @@ func (s *server) recovered(w *recorder, r *http.Request, value any) {
 	if value == nil {
 		return
 	}
-	if value == http.ErrAbortHandler {
-		panic(value)
+	if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
 	}
 	what := fmt.Sprintf("%T", value)
 	if err, ok := value.(runtime.Error); ok {

@@ -106,8 +106,10 @@ func stated(ws []*write, err error) error {
 	if len(stating) == 0 {
 		return err
 	}
-	failed := &fault.Error{Code: fault.Precondition, Op: "rest.commit", Err: err,
-		Message: "The version that If-Match names is not the current one; nothing was changed. Read the resource again, and repeat the change on what it says now."}
+	failed := &fault.Error{
+		Code: fault.Precondition, Op: "rest.commit", Err: err,
+		Message: "The version that If-Match names is not the current one; nothing was changed. Read the resource again, and repeat the change on what it says now.",
+	}
 	if stating[0].change.IfMatch == "" {
 		failed.Message = "If-None-Match says that the resource must not exist, and it does; nothing was changed."
 	}

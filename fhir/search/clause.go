@@ -27,8 +27,9 @@ func (c *Clause) match(r *fhir.Resource) bool {
 		return c.terms[0].missing != populated
 	case NotModifier:
 		return !c.some(r)
+	default: // the others say how a value is compared
+		return c.some(r)
 	}
-	return c.some(r)
 }
 
 // some reports whether a value of the parameter satisfies a term.
@@ -53,8 +54,9 @@ func (c *Clause) matchNode(v *fhir.Value, p *path) bool {
 		})
 	case Reference:
 		return c.matchReference(v, p)
+	default: // Parse refuses what is not served
+		return false
 	}
-	return false
 }
 
 func (c *Clause) matchReference(v *fhir.Value, p *path) bool {
@@ -109,8 +111,9 @@ func (t *term) ranges(c *Clause, prefix string, out []Range) []Range {
 			return t.tokenRanges(prefix+formIdentifier, out)
 		}
 		return t.targetRanges(prefix+formReference, out)
+	default: // Parse refuses what is not served
+		return out
 	}
-	return out
 }
 
 // narrow lets date clauses with one term each on the same parameter share what they know: the value of a resource that has

@@ -40,8 +40,9 @@ func (t *term) matchInterval(v interval) bool {
 	case Ap:
 		a := approximate(q)
 		return v.lo < a.hi && v.hi > a.lo
+	default: // eq, said or not
+		return contained
 	}
-	return contained
 }
 
 // approximate widens an interval by its own length on both sides: ap2026-03 is about 29 January to 2 May. R4 leaves the width to the

@@ -110,6 +110,7 @@ func (x *extractor) node(p *Param, v *fhir.Value, path *path) {
 		})
 	case Reference:
 		x.reference(p, v, path)
+	default: // not served: such a parameter has presence, and no values
 	}
 }
 

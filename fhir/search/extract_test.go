@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -198,8 +199,10 @@ func TestExtractForms(t *testing.T) {
 		{"canonical without version", `{"resourceType":"PlanDefinition","relatedArtifact":[{"type":"depends-on","resource":"http://a/Library/x|1.0"},{"type":"citation","resource":"http://a/y"}]}`, "PlanDefinition|depends-on|", []string{"r|http://a/Library/x␁"}},
 		{"first entry only", `{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Composition","id":"c1"}},{"resource":{"resourceType":"Composition","id":"c2"}}]}`, "Bundle|composition|", []string{"r|c1␁Composition"}},
 		{"deceased by date", `{"resourceType":"Patient","deceasedDateTime":"2026-01"}`, "Patient|deceased|", []string{"t|true␁"}},
-		{"several dates", `{"resourceType":"Encounter","location":[{"period":{"start":"2026-03-01","end":"2026-03-01"}},{"period":{"start":"2026-03-02"}}]}`, "Encounter|location-period|",
-			[]string{"e|2026-02-28T17:00:00Z/2026-03-01T17:00:00Z", "m|2026-03-01T17:00:00Z/open", "n|open/2026-03-01T17:00:00Z"}},
+		{
+			"several dates", `{"resourceType":"Encounter","location":[{"period":{"start":"2026-03-01","end":"2026-03-01"}},{"period":{"start":"2026-03-02"}}]}`, "Encounter|location-period|",
+			[]string{"e|2026-02-28T17:00:00Z/2026-03-01T17:00:00Z", "m|2026-03-01T17:00:00Z/open", "n|open/2026-03-01T17:00:00Z"},
+		},
 		{"timing by its limits", `{"resourceType":"Observation","effectiveTiming":{"event":["2026-03-02","2026-03-01"]}}`, "Observation|date|l|", []string{"2026-02-28T17:00:00Z/2026-03-02T17:00:00Z"}},
 		{"timing without limits", `{"resourceType":"Observation","effectiveTiming":{"repeat":{"frequency":2}}}`, "Observation|date|", []string{"p|"}},
 		{"no date", `{"resourceType":"Observation","effectiveDateTime":"yesterday"}`, "Observation|date|", []string{"p|"}},
@@ -222,8 +225,8 @@ func TestExtractForms(t *testing.T) {
 // A resource with thousands of values gets one key in their place, and is found by it.
 func TestExtractOverflow(t *testing.T) {
 	var members strings.Builder
-	for range 3000 {
-		members.WriteString(`{"entity":{"reference":"Patient/` + fhir.NewID() + `"}},{"entity":{"reference":"Patient/` + fhir.NewID() + `"}},`)
+	for i := range 6000 {
+		fmt.Fprintf(&members, `{"entity":{"reference":"Patient/p%d"}},`, i)
 	}
 	raw := `{"resourceType":"Group","member":[` + members.String() + `{"entity":{"reference":"Patient/last"}}]}`
 	if diff := cmp.Diff([]string{"o|"}, has(t, raw, "Group|member|")); diff != "" {

@@ -231,7 +231,7 @@ func drawClause(t *rapid.T, r *fhir.Resource) (name, value string) {
 		"Encounter": {"subject", "date", "location-period"},
 	}[r.Type]
 	name = draw(t, "parameter", codes)
-	one := func() string { return "" }
+	var one func() string
 	switch p := search.Lookup(r.Type, name); p.Kind {
 	case search.Token:
 		name += draw(t, "modifier", []string{"", "", "", ":not"})

@@ -111,8 +111,9 @@ func (s *step) takes(v *fhir.Value) bool {
 	switch v.Kind() {
 	case fhir.Missing, fhir.Null, fhir.Array:
 		return false
+	default: // a value
+		return s.where == "" || v.Get(s.where).IsString(s.equal)
 	}
-	return s.where == "" || v.Get(s.where).IsString(s.equal)
 }
 
 // each calls f for every node of the parameter in the resource, until f answers false; it reports whether f never did.

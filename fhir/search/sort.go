@@ -30,6 +30,7 @@ func (k SortKey) Value(r *fhir.Resource) string {
 				consider(cut(folded, maxText))
 				return folded == ""
 			})
+		default: // Parse refuses what is not served
 		}
 		return true
 	})

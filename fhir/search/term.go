@@ -32,7 +32,12 @@ func (c *Clause) term(name, text string) (term, error) {
 		return dateTerm(name, text)
 	case Reference:
 		return c.referenceTerm(name, text)
+	default: // a string: tokens are read above, and Parse refuses what is not served
+		return textTerm(name, text)
 	}
+}
+
+func textTerm(name, text string) (term, error) {
 	folded := Fold(text)
 	if folded == "" {
 		return term{}, invalid(name, "The value of %s holds nothing to search for.", name)

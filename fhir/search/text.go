@@ -139,8 +139,13 @@ func (t *term) matchText(modifier Modifier, text string, whole bool) bool {
 		return t.text == text && Fold(text) != ""
 	case ContainsModifier:
 		return strings.Contains(Fold(text), t.folded)
+	default: // none, or one that says nothing about how texts are compared
+		return t.startsPart(Fold(text), whole)
 	}
-	folded := Fold(text)
+}
+
+// startsPart reports whether the folded text begins with the term or, where it is whole, one of its words does.
+func (t *term) startsPart(folded string, whole bool) bool {
 	if !whole {
 		return strings.HasPrefix(folded, t.folded)
 	}
