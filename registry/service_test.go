@@ -426,16 +426,20 @@ func TestShapes(t *testing.T) {
 			"telecom":[{"system":"phone","value":"+84912345678","use":"mobile"}],"gender":"female","birthDate":"1958","deceasedDateTime":"2026-02-03",
 			"address":[{"text":"Xã Hải Thịnh, Tỉnh Ninh Bình","city":"Xã Hải Thịnh","state":"Tỉnh Ninh Bình","country":"VN"}],
 			"managingOrganization":{"reference":"Organization/tyt-14221"}}`},
-		{"finished episode", registry.EpisodeResource{ID: "e", Patient: "p", Programme: registry.Hypertension(), Commune: "14221", Start: "2026-01-02", End: "2026-02-03"}.Body(),
+		{
+			"finished episode", registry.EpisodeResource{ID: "e", Patient: "p", Programme: registry.Hypertension(), Commune: "14221", Start: "2026-01-02", End: "2026-02-03"}.Body(),
 			`{"resourceType":"EpisodeOfCare","id":"e","status":"finished","type":[{"coding":[{"system":"urn:khamxa:programme","code":"hypertension","display":"Quản lý tăng huyết áp"}]}],
-			"patient":{"reference":"Patient/p"},"managingOrganization":{"reference":"Organization/tyt-14221"},"period":{"start":"2026-01-02","end":"2026-02-03"}}`},
-		{"single pressure", registry.PressureResource{ID: "o", Patient: "p", Encounter: "v", At: at, Readings: []registry.BPReading{{Systolic: 130, Diastolic: 80}}}.Body(),
+			"patient":{"reference":"Patient/p"},"managingOrganization":{"reference":"Organization/tyt-14221"},"period":{"start":"2026-01-02","end":"2026-02-03"}}`,
+		},
+		{
+			"single pressure", registry.PressureResource{ID: "o", Patient: "p", Encounter: "v", At: at, Readings: []registry.BPReading{{Systolic: 130, Diastolic: 80}}}.Body(),
 			`{"resourceType":"Observation","id":"o","status":"final",
 			"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital Signs"}]}],
 			"code":{"coding":[{"system":"http://loinc.org","code":"85354-9","display":"Blood pressure panel with all children optional"}]},
 			"subject":{"reference":"Patient/p"},"encounter":{"reference":"Encounter/v"},"effectiveDateTime":"2026-03-01T08:00:00+07:00","component":[
 			{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6","display":"Systolic blood pressure"}]},"valueQuantity":{"value":130,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
-			{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4","display":"Diastolic blood pressure"}]},"valueQuantity":{"value":80,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`},
+			{"code":{"coding":[{"system":"http://loinc.org","code":"8462-4","display":"Diastolic blood pressure"}]},"valueQuantity":{"value":80,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := fhir.Parse(c.body); err != nil {

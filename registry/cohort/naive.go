@@ -288,25 +288,37 @@ func (n *naive) count() (map[numberKey]int, Month) {
 
 // in is the definition: see the package comment.
 func (p *naivePerson) in(m Month) (commune string, state State, ok bool) {
-	if !p.exists || len(p.episodes) == 0 {
+	if !p.exists || len(p.episodes) == 0 || p.gone(m) {
 		return "", 0, false
 	}
-	registered := naiveMonth(p.episodes[0].start)
-	for _, e := range p.episodes {
-		registered = min(registered, naiveMonth(e.start))
+	mine := p.episode(m)
+	if mine == nil {
+		return "", 0, false
 	}
-	sign := registered // of life, ever
-	visited := Month(0)
+	return mine.commune, p.state(m), true
+}
+
+// registered is the month of the first registration; there must be one.
+func (p *naivePerson) registered() Month {
+	first := naiveMonth(p.episodes[0].start)
+	for _, e := range p.episodes {
+		first = min(first, naiveMonth(e.start))
+	}
+	return first
+}
+
+// gone reports whether the person no longer counts because they died: of the months in which that can have been, in the first after
+// every sign of life, ever.
+func (p *naivePerson) gone(m Month) bool {
+	sign := p.registered()
 	for _, v := range p.visits {
 		sign = max(sign, naiveMonth(v))
-		if naiveMonth(v) <= m {
-			visited = max(visited, naiveMonth(v))
-		}
 	}
-	if p.dead && m >= min(max(sign+1, p.deadFrom), p.deadUpTo) {
-		return "", 0, false
-	}
-	var mine *naiveEpisode
+	return p.dead && m >= min(max(sign+1, p.deadFrom), p.deadUpTo)
+}
+
+// episode is the registration that holds at the end of the month, the one begun last; nil if there is none.
+func (p *naivePerson) episode(m Month) (mine *naiveEpisode) {
 	for i, e := range p.episodes {
 		lastDay := m.End().AddDate(0, 0, -1)
 		if e.start.After(lastDay) || !e.end.IsZero() && !e.end.After(lastDay) {
@@ -316,10 +328,22 @@ func (p *naivePerson) in(m Month) (commune string, state State, ok bool) {
 			mine = &p.episodes[i]
 		}
 	}
-	if mine == nil {
-		return "", 0, false
+	return mine
+}
+
+// visited is the month of the last visit up to the end of the month; 0 if there is none.
+func (p *naivePerson) visited(m Month) Month {
+	last := Month(0)
+	for _, v := range p.visits {
+		if naiveMonth(v) <= m {
+			last = max(last, naiveMonth(v))
+		}
 	}
-	var pressure *naivePressure
+	return last
+}
+
+// pressure is the last one up to the end of the month, of two at one moment the higher; nil if there is none.
+func (p *naivePerson) pressure(m Month) (pressure *naivePressure) {
 	for i, b := range p.pressures {
 		if naiveMonth(b.at) > m {
 			continue
@@ -328,19 +352,23 @@ func (p *naivePerson) in(m Month) (commune string, state State, ok bool) {
 			pressure = &p.pressures[i]
 		}
 	}
+	return pressure
+}
+
+func (p *naivePerson) state(m Month) State {
+	registered, visited, pressure := p.registered(), p.visited(m), p.pressure(m)
 	switch {
 	case m-registered < 3:
-		state = New
+		return New
 	case m-registered >= 12 && m-visited >= 12:
-		state = Lost
+		return Lost
 	case m-visited >= 3:
-		state = Missed
+		return Missed
 	case pressure == nil || m-naiveMonth(pressure.at) >= 3:
-		state = VisitedNoBP
+		return VisitedNoBP
 	case guideline.ControlHEARTS360().Holds(guideline.Pressure{Systolic: pressure.sys, Diastolic: pressure.dia}):
-		state = Controlled
+		return Controlled
 	default:
-		state = Uncontrolled
+		return Uncontrolled
 	}
-	return mine.commune, state, true
 }

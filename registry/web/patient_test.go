@@ -205,12 +205,24 @@ func TestScreening(t *testing.T) {
 		says     []string
 		not      string
 	}{
-		{"normal", []string{"0.systolic", "124", "0.diastolic", "79", "1.systolic", "122", "1.diastolic", "77"},
-			[]string{"Huyết áp bình thường", "Đo lại trong vòng một năm.", "123/78", "bp-grade-vn-3192", "124/79; 122/77"}, `id="enrol-form"`},
-		{"grade 1, one day: no diagnosis", []string{"0.systolic", "150", "0.diastolic", "92", "1.systolic", "148", "1.diastolic", "90"},
-			[]string{"Tăng huyết áp độ 1", "Chưa kết luận từ một lần khám", "5904/QĐ-BYT", `id="basis-treated"`, "Số đo chưa đủ"}, `id="basis-measured"`},
-		{"grade 3: may be enrolled at once", []string{"0.systolic", "186", "0.diastolic", "112", "1.systolic", "184", "1.diastolic", "110"},
-			[]string{"Tăng huyết áp độ 3", "Gọi bác sĩ tuyến trên", "VSH/VNHA", `id="basis-measured" required checked`}, "Số đo chưa đủ"},
+		{
+			"normal",
+			[]string{"0.systolic", "124", "0.diastolic", "79", "1.systolic", "122", "1.diastolic", "77"},
+			[]string{"Huyết áp bình thường", "Đo lại trong vòng một năm.", "123/78", "bp-grade-vn-3192", "124/79; 122/77"},
+			`id="enrol-form"`,
+		},
+		{
+			"grade 1, one day: no diagnosis",
+			[]string{"0.systolic", "150", "0.diastolic", "92", "1.systolic", "148", "1.diastolic", "90"},
+			[]string{"Tăng huyết áp độ 1", "Chưa kết luận từ một lần khám", "5904/QĐ-BYT", `id="basis-treated"`, "Số đo chưa đủ"},
+			`id="basis-measured"`,
+		},
+		{
+			"grade 3: may be enrolled at once",
+			[]string{"0.systolic", "186", "0.diastolic", "112", "1.systolic", "184", "1.diastolic", "110"},
+			[]string{"Tăng huyết áp độ 3", "Gọi bác sĩ tuyến trên", "VSH/VNHA", `id="basis-measured" required checked`},
+			"Số đo chưa đủ",
+		},
 		{"one reading", []string{"2.systolic", "128", "2.diastolic", "82"}, []string{"128/82", "Mới đo một lần"}, "Trung bình"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
