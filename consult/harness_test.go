@@ -163,6 +163,7 @@ func (w *world) consultIn(t testing.TB, phase consult.Phase) (consult.Consult, c
 		return must(w.service.Cancel(ctx, w.doctor, c.ID)), consult.Link{}, ""
 	case consult.NoShow:
 		return must(w.service.NoShow(ctx, w.doctor, c.ID)), consult.Link{}, ""
+	default: // the others lie on the way of an invitation
 	}
 	c, link, err := w.service.Invite(ctx, w.doctor, c.ID)
 	if must(c, err); phase == consult.Invited {

@@ -18,13 +18,15 @@ func TestTable(t *testing.T) {
 		way way
 	}{
 		consult.Invite: {[]consult.Role{consult.Doctor}, way{
-			"booked": "invited", "invited": "invited", "arrived": "invited", "admitted": "invited", "phone": "invited", "no-show": "invited"}},
+			"booked": "invited", "invited": "invited", "arrived": "invited", "admitted": "invited", "phone": "invited", "no-show": "invited",
+		}},
 		consult.Redeem:     {[]consult.Role{consult.Patient}, way{"invited": "arrived", "arrived": "arrived", "admitted": "admitted"}},
 		consult.Admit:      {[]consult.Role{consult.Doctor}, way{"arrived": "admitted", "admitted": "admitted"}},
 		consult.SaveDraft:  {[]consult.Role{consult.Doctor}, way{"booked": "booked", "invited": "invited", "arrived": "arrived", "admitted": "admitted", "phone": "phone", "ended": "ended"}},
 		consult.SaveVitals: {[]consult.Role{consult.Doctor}, way{"admitted": "admitted", "phone": "phone", "ended": "ended"}},
 		consult.ConvertToPhone: {[]consult.Role{consult.Doctor}, way{
-			"booked": "phone", "invited": "phone", "arrived": "phone", "admitted": "phone", "no-show": "phone", "phone": "phone"}},
+			"booked": "phone", "invited": "phone", "arrived": "phone", "admitted": "phone", "no-show": "phone", "phone": "phone",
+		}},
 		consult.End:        {[]consult.Role{consult.Doctor}, way{"admitted": "ended", "phone": "ended", "ended": "ended"}},
 		consult.Sign:       {[]consult.Role{consult.Doctor}, way{"ended": "signed", "signed": "signed"}},
 		consult.Cancel:     {[]consult.Role{consult.Doctor}, way{"booked": "cancelled", "invited": "cancelled", "arrived": "cancelled", "no-show": "cancelled", "cancelled": "cancelled"}},
@@ -133,7 +135,9 @@ func (m *machine) step(t *testing.T, rt *rapid.T) {
 		_, err = m.w.service.NoShow(ctx, actor, m.id)
 	case consult.Observe:
 		c := m.read(t, rt)
-		err = m.w.service.ObserveRoom(ctx, consult.RoomEvent{Room: c.Room, Peer: "p-x", Here: true})
+		if err := m.w.service.ObserveRoom(ctx, consult.RoomEvent{Room: c.Room, Peer: "p-x", Here: true}); err != nil {
+			rt.Fatalf("a stranger in the room: %v", err)
+		}
 		return
 	}
 	if err == nil && (actor.ID != "d1" || !actor.Is(consult.Doctor) && !(cmd == consult.MarkNoShow && role == consult.System)) {

@@ -168,6 +168,7 @@ func passing(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.Unavailable, fault.Timeout, fault.TooMany, fault.Internal, fault.Unknown:
 		return true
+	default: // the same request would be refused again
+		return false
 	}
-	return false
 }

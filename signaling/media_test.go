@@ -123,10 +123,14 @@ func TestOldNewsOfANodeIsIgnored(t *testing.T) {
 		p.got()
 		w.plane.Emit(media.Event{Kind: media.EventState, Room: "room", Peer: "dr", Session: "old", State: media.Failed})
 		w.plane.Emit(media.Event{Kind: media.EventState, Room: "room", Peer: "nobody", Session: "old", State: media.Failed})
-		w.plane.Emit(media.Event{Kind: media.EventOffer, Room: "room", Peer: "dr", Session: "old",
-			Offer: &media.Offer{Room: "room", Peer: "dr", Session: "old", Seq: 9, SDP: sdp}})
-		w.plane.Emit(media.Event{Kind: media.EventOffer, Room: "other", Peer: "dr", Session: w.plane.Session("room", "dr"),
-			Offer: &media.Offer{Session: w.plane.Session("room", "dr"), Seq: 9, SDP: sdp}})
+		w.plane.Emit(media.Event{
+			Kind: media.EventOffer, Room: "room", Peer: "dr", Session: "old",
+			Offer: &media.Offer{Room: "room", Peer: "dr", Session: "old", Seq: 9, SDP: sdp},
+		})
+		w.plane.Emit(media.Event{
+			Kind: media.EventOffer, Room: "other", Peer: "dr", Session: w.plane.Session("room", "dr"),
+			Offer: &media.Offer{Session: w.plane.Session("room", "dr"), Seq: 9, SDP: sdp},
+		})
 		time.Sleep(10 * time.Second)
 		expect(t, "messages", p.types(), "")
 		expect(t, "joins", w.joins("dr"), 1)

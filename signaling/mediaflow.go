@@ -265,8 +265,10 @@ func (r *room) answer(st *seat, m *wire.Answer) {
 		return
 	}
 	st.media.answered = m.Seq
-	r.ask(st.peer, op{kind: opAnswer, seat: st, gen: st.media.gen,
-		answer: media.Answer{Room: r.id, Peer: st.peer, Session: m.Session, Seq: m.Seq, SDP: m.SDP}})
+	r.ask(st.peer, op{
+		kind: opAnswer, seat: st, gen: st.media.gen,
+		answer: media.Answer{Room: r.id, Peer: st.peer, Session: m.Session, Seq: m.Seq, SDP: m.SDP},
+	})
 }
 
 func (r *room) answerTaken(st *seat, err error) {
@@ -288,8 +290,10 @@ func (r *room) candidate(st *seat, m *wire.Candidate) {
 		return
 	}
 	st.media.heard[key] = true
-	r.ask(st.peer, op{kind: opCandidate, seat: st, gen: st.media.gen,
-		candidate: media.Candidate{Room: r.id, Peer: st.peer, Session: m.Session, Candidate: m.Candidate, Mid: m.Mid}})
+	r.ask(st.peer, op{
+		kind: opCandidate, seat: st, gen: st.media.gen,
+		candidate: media.Candidate{Room: r.id, Peer: st.peer, Session: m.Session, Candidate: m.Candidate, Mid: m.Mid},
+	})
 }
 
 func (e planeEvent) happen(r *room) {

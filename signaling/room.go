@@ -323,6 +323,6 @@ func (r *room) status() []PeerStatus {
 }
 
 func (r *room) emit(kind EventKind, st *seat) {
-	r.s.log.Info("signaling: "+string(kind), "room", r.id, "peer", st.peer, "role", st.role)
+	r.s.log.Info("signaling: room event", "kind", string(kind), "room", r.id, "peer", st.peer, "role", st.role)
 	r.s.events(RoomEvent{Kind: kind, Room: r.id, Peer: st.peer, Role: st.role})
 }

@@ -161,10 +161,14 @@ func TestResources(t *testing.T) {
 		{"appointment's end", appointment.Get("end").String(), "2026-11-23T09:50:00+07:00"},
 		{"appointment's length", appointment.Get("minutesDuration").String(), "20"},
 		{"sections", note.Get("section").At(0).Get("code").Get("coding").At(0).Get("code").String(), "29299-5"},
-		{"narrative is escaped", note.Get("section").At(0).Get("text").Get("div").String(),
-			`<div xmlns="http://www.w3.org/1999/xhtml"><p>Đau đầu &lt;nhẹ&gt;<br/>buổi sáng &amp; tối</p></div>`},
-		{"readings in words", note.Get("section").At(1).Get("text").Get("div").String(),
-			`<div xmlns="http://www.w3.org/1999/xhtml"><p>Huyết áp 162/98 mmHg, mạch 78 lần/phút (lúc 09:35 23/11/2026).<br/>Huyết áp 156/94 mmHg (lúc 09:39 23/11/2026).</p></div>`},
+		{
+			"narrative is escaped", note.Get("section").At(0).Get("text").Get("div").String(),
+			`<div xmlns="http://www.w3.org/1999/xhtml"><p>Đau đầu &lt;nhẹ&gt;<br/>buổi sáng &amp; tối</p></div>`,
+		},
+		{
+			"readings in words", note.Get("section").At(1).Get("text").Get("div").String(),
+			`<div xmlns="http://www.w3.org/1999/xhtml"><p>Huyết áp 162/98 mmHg, mạch 78 lần/phút (lúc 09:35 23/11/2026).<br/>Huyết áp 156/94 mmHg (lúc 09:39 23/11/2026).</p></div>`,
+		},
 		{"reading as entry", note.Get("section").At(1).Get("entry").At(0).Get("reference").String(), "Observation/" + c.ID + "-bp-1"},
 		{"signed at", note.Get("date").String(), "2026-11-23T09:50:00+07:00"},
 	} {

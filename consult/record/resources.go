@@ -46,8 +46,9 @@ func appointmentStatus(p consult.Phase) string {
 		return "arrived"
 	case consult.Signed:
 		return "fulfilled"
+	default: // booked, invited
+		return "booked"
 	}
-	return "booked"
 }
 
 func appointment(c consult.Consult, status string) *fhir.Builder {
@@ -131,8 +132,9 @@ func sectionOf(f consult.Field) (title, code, display string) {
 		return "Thăm khám", "29545-1", "Physical findings Narrative"
 	case consult.Assessment:
 		return "Kết luận", "51848-0", "Evaluation note"
+	default: // the plan
+		return "Hướng xử trí", "18776-5", "Plan of care note"
 	}
-	return "Hướng xử trí", "18776-5", "Plan of care note"
 }
 
 // composition is the signed note (LOINC 11488-4). Sections that are empty are left out: R4 allows no empty narrative.

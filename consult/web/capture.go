@@ -34,8 +34,10 @@ type readingView struct {
 func (w *Web) vitalsOf(lang page.Lang, c consult.Consult) vitalsView {
 	v := vitalsView{N: 1, Errors: page.FormErrors{}}
 	for _, r := range c.Readings {
-		rv := readingView{N: r.N, Systolic: r.Systolic, Diastolic: r.Diastolic, Pulse: r.Pulse, Kept: r.Kept,
-			Time: r.At.In(consult.HoChiMinh()).Format("15:04")}
+		rv := readingView{
+			N: r.N, Systolic: r.Systolic, Diastolic: r.Diastolic, Pulse: r.Pulse, Kept: r.Kept,
+			Time: r.At.In(consult.HoChiMinh()).Format("15:04"),
+		}
 		if w.o.Classify != nil {
 			rv.Advice = w.o.Classify(lang, r.Systolic, r.Diastolic)
 		}

@@ -118,6 +118,7 @@ func tone(p consult.Phase) string {
 		return "good"
 	case consult.NoShow:
 		return "danger"
+	default: // booked, invited, cancelled: nothing is to be done now
+		return "muted"
 	}
-	return "muted"
 }

@@ -236,10 +236,22 @@ func TestNobodyAndOtherStationsGetNothing(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.admitted()
 	routes := []struct{ method, path string }{
-		{"GET", "/consults"}, {"POST", "/consults"}, {"GET", "/consults/new?q=hoa"}, {"GET", "/consults/events"}, {"GET", "/consults/" + c.ID}, {"GET", "/consults/" + c.ID + "/state"},
-		{"POST", "/consults/" + c.ID + "/invite"}, {"POST", "/consults/" + c.ID + "/admit"}, {"POST", "/consults/" + c.ID + "/end"}, {"POST", "/consults/" + c.ID + "/sign"},
-		{"POST", "/consults/" + c.ID + "/note"}, {"POST", "/consults/" + c.ID + "/vitals"}, {"POST", "/consults/" + c.ID + "/ticket"}, {"POST", "/consults/" + c.ID + "/phone"},
-		{"POST", "/consults/" + c.ID + "/cancel"}, {"POST", "/consults/" + c.ID + "/no-show"},
+		{"GET", "/consults"},
+		{"POST", "/consults"},
+		{"GET", "/consults/new?q=hoa"},
+		{"GET", "/consults/events"},
+		{"GET", "/consults/" + c.ID},
+		{"GET", "/consults/" + c.ID + "/state"},
+		{"POST", "/consults/" + c.ID + "/invite"},
+		{"POST", "/consults/" + c.ID + "/admit"},
+		{"POST", "/consults/" + c.ID + "/end"},
+		{"POST", "/consults/" + c.ID + "/sign"},
+		{"POST", "/consults/" + c.ID + "/note"},
+		{"POST", "/consults/" + c.ID + "/vitals"},
+		{"POST", "/consults/" + c.ID + "/ticket"},
+		{"POST", "/consults/" + c.ID + "/phone"},
+		{"POST", "/consults/" + c.ID + "/cancel"},
+		{"POST", "/consults/" + c.ID + "/no-show"},
 	}
 	for _, r := range routes {
 		t.Run(r.method+" "+r.path, func(t *testing.T) {

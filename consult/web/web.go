@@ -8,14 +8,13 @@
 package web
 
 import (
+	"context"
 	"embed"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"context"
 
 	"github.com/go-chi/chi/v5"
 

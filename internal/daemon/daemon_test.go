@@ -63,7 +63,7 @@ func TestServeHTTPFinishesWhatItBegan(t *testing.T) {
 	replies := make(chan reply, 1)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	go func() {
-		res, err := client.Get("http://" + listener.Addr().String()) //nolint:noctx // the test ends it
+		res, err := client.Get("http://" + listener.Addr().String())
 		if err != nil {
 			replies <- reply{err: err}
 			return
@@ -81,7 +81,7 @@ func TestServeHTTPFinishesWhatItBegan(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("stopping gave %v", err)
 	}
-	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil { //nolint:noctx // loopback, refused at once
+	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil {
 		t.Error("the listener is still open")
 	}
 }

@@ -63,8 +63,9 @@ func (c Caller) Reference() string {
 		return "Practitioner/" + c.staff.ID
 	case clientCaller:
 		return "Device/" + c.client.ID
+	default: // nobody
+		return ""
 	}
-	return ""
 }
 
 // Communes returns the codes of the communes where the caller holds one of the roles (no roles given: any role but

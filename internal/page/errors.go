@@ -44,8 +44,9 @@ func StatusOf(code fault.Code) int {
 		return http.StatusUnprocessableEntity
 	case fault.Unavailable, fault.Timeout, fault.Unknown:
 		return http.StatusServiceUnavailable
+	default: // internal, and any code that is added without a line here
+		return http.StatusInternalServerError
 	}
-	return http.StatusInternalServerError
 }
 
 // Error answers with the error page in the caller's language and the status of the fault's code. Internal faults are

@@ -87,8 +87,9 @@ func (l Layout) template() string {
 		return "page/layouts/bare"
 	case Patient:
 		return "page/layouts/patient"
+	default: // the staff's
+		return "page/layouts/staff"
 	}
-	return "page/layouts/staff"
 }
 
 func (s *Shell) frame(b *build, lang Lang, r *http.Request, p Page) *frame {

@@ -133,9 +133,16 @@ func TestCompress(t *testing.T) {
 		}
 	}))
 	for _, c := range []struct{ path, accept, encoding, want string }{
-		{"/page", "br, gzip", "br", long}, {"/page", "gzip", "gzip", long}, {"/page", "", "", long},
-		{"/short", "br", "", "short"}, {"/events", "br", "", "data: x\n\n"}, {"/encoded", "br", "zstd", long},
-		{"/stream", "br", "br", long + "end"}, {"/stream", "gzip", "gzip", long + "end"}, {"/empty", "br", "", ""}, {"/guess", "br", "br", "<!doctype html>" + long},
+		{"/page", "br, gzip", "br", long},
+		{"/page", "gzip", "gzip", long},
+		{"/page", "", "", long},
+		{"/short", "br", "", "short"},
+		{"/events", "br", "", "data: x\n\n"},
+		{"/encoded", "br", "zstd", long},
+		{"/stream", "br", "br", long + "end"},
+		{"/stream", "gzip", "gzip", long + "end"},
+		{"/empty", "br", "", ""},
+		{"/guess", "br", "br", "<!doctype html>" + long},
 	} {
 		for range 2 { // the second time an encoder is used again
 			r := httptest.NewRequest("GET", c.path, nil)

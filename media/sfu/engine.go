@@ -119,8 +119,10 @@ func newMediaEngine() (*webrtc.MediaEngine, error) {
 			RTPCodecCapability: webrtc.RTPCodecCapability{
 				MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
 				RTCPFeedback: []webrtc.RTCPFeedback{
-					congestion, {Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
-					{Type: webrtc.TypeRTCPFBNACK}, {Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+					congestion,
+					{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+					{Type: webrtc.TypeRTCPFBNACK},
+					{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 				},
 			},
 			PayloadType: vp8PT,

@@ -317,10 +317,14 @@ func TestCleanAnswer(t *testing.T) {
 		sends          []bool
 		code           fault.Code
 	}{
-		{name: "as it is", in: lines("v=0", "m=audio 9 X 111", "a=sendonly", "m=video 9 X 96", "a=recvonly"),
-			want: lines("v=0", "m=audio 9 X 111", "a=sendonly", "m=video 9 X 96", "a=recvonly"), sends: []bool{true, false}},
-		{name: "candidates go", in: lines("v=0", "m=audio 9 X 111", "a=candidate:1 1 udp 1 10.0.0.1 1 typ host", "a=end-of-candidates", "a=mid:0"),
-			want: lines("v=0", "m=audio 9 X 111", "a=mid:0"), candidates: 1, sends: []bool{true}},
+		{
+			name: "as it is", in: lines("v=0", "m=audio 9 X 111", "a=sendonly", "m=video 9 X 96", "a=recvonly"),
+			want: lines("v=0", "m=audio 9 X 111", "a=sendonly", "m=video 9 X 96", "a=recvonly"), sends: []bool{true, false},
+		},
+		{
+			name: "candidates go", in: lines("v=0", "m=audio 9 X 111", "a=candidate:1 1 udp 1 10.0.0.1 1 typ host", "a=end-of-candidates", "a=mid:0"),
+			want: lines("v=0", "m=audio 9 X 111", "a=mid:0"), candidates: 1, sends: []bool{true},
+		},
 		{name: "bare line ends", in: "v=0\nm=audio 0 X 111\na=candidate:1 1 udp 1 10.0.0.1 1 typ host", want: lines("v=0", "m=audio 0 X 111"), candidates: 1, sends: []bool{false}},
 		{name: "lite", in: lines("v=0", "a=ice-lite"), code: fault.Invalid},
 		{name: "lite with spaces", in: lines("v=0", "a= ice-lite "), code: fault.Invalid},

@@ -64,8 +64,10 @@ func listen(o Options) (*sockets, error) {
 func parseAddr(s, path string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(s)
 	if err != nil {
-		return a, &fault.Error{Code: fault.Invalid, Op: "sfu.New", Path: path, Err: err,
-			Message: "An address to listen on is an IP address and a port, such as 192.0.2.10:7882."}
+		return a, &fault.Error{
+			Code: fault.Invalid, Op: "sfu.New", Path: path, Err: err,
+			Message: "An address to listen on is an IP address and a port, such as 192.0.2.10:7882.",
+		}
 	}
 	return a, nil
 }

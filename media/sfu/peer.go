@@ -256,7 +256,7 @@ func (p *peer) answer(a media.Answer) error {
 	}
 	err = p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: c.text})
 	if err != nil {
-		return fault.Wrap(err, fault.Invalid, op, "The session description does not answer the offer.").(*fault.Error).At("sdp")
+		return &fault.Error{Code: fault.Invalid, Op: op, Path: "sdp", Message: "The session description does not answer the offer.", Err: err}
 	}
 	p.outstanding = false
 	p.answerTimer.Stop()

@@ -108,9 +108,11 @@ func TestOffers(t *testing.T) {
 		want    []string
 		without []string
 	}{
-		{"ICE-lite, UDP and TCP on one port", nil,
+		{
+			"ICE-lite, UDP and TCP on one port", nil,
 			[]string{"a=ice-lite", " udp ", "tcptype passive", "127.0.0.1", "a=end-of-candidates", "a=setup:actpass", "useinbandfec=1;usedtx=1", "transport-wide-cc"},
-			[]string{".local"}},
+			[]string{".local"},
+		},
 		{"no TCP", func(o *sfu.Options) { o.ListenTCP = "none" }, []string{" udp "}, []string{"tcptype"}},
 		{"behind NAT", func(o *sfu.Options) { o.PublicIPs = []string{"203.0.113.5"} }, []string{" 203.0.113.5 "}, []string{" 127.0.0.1 "}},
 		{"every address", func(o *sfu.Options) { o.ListenUDP = "0.0.0.0:0" }, []string{" udp "}, []string{" 0.0.0.0 9", " 0.0.0.0 typ"}},

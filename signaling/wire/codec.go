@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -176,7 +177,8 @@ func fillList(v reflect.Value, raw json.RawMessage, path string) error {
 }
 
 func at(err error, path string) error {
-	if f, ok := err.(*fault.Error); ok && f.Path == "" {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Path == "" {
 		return f.At(path)
 	}
 	return err

@@ -189,6 +189,7 @@ func (web *Web) formErrors(r *http.Request, err error) (e page.FormErrors, ok bo
 	switch fault.CodeOf(err) {
 	case fault.Invalid, fault.Conflict, fault.Unauthenticated, fault.TooMany, fault.State:
 		return page.FormErrors{fault.PathOf(err): web.shell.Sentence(web.shell.Lang(r), err)}, true
+	default: // nothing that another input would mend
+		return nil, false
 	}
-	return nil, false
 }
