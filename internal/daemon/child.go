@@ -17,6 +17,7 @@ import (
 type Child struct {
 	Path   string   // the program
 	Args   []string // without the program's name
+	Env    []string // its environment as "NAME=value"; nil: this process's own
 	Input  []byte   // written to standard input at each start
 	Output io.Writer
 	Log    *slog.Logger
@@ -77,6 +78,7 @@ func (c *Child) Run(ctx context.Context) error {
 func (c *Child) once(ctx context.Context) error {
 	cmd := exec.Command(c.Path, c.Args...) //nolint:noctx // it is stopped by its input first, see stop
 	cmd.Stdout, cmd.Stderr = c.Output, c.Output
+	cmd.Env = c.Env
 	cmd.SysProcAttr = ownGroup()
 	cmd.WaitDelay = outputGrace
 	input, err := cmd.StdinPipe()

@@ -85,6 +85,10 @@ func (f *Follower) sweep(ctx context.Context, keep string) error {
 	}
 }
 
+// Forget throws the checkpoint away, so that the next follower reads the log from its beginning. It is for a store whose follower does not
+// run. The checkpoint's chunks go with the next one that is written.
+func Forget(ctx context.Context, rs records.Store) error { return rs.Delete(ctx, headKey) }
+
 func chunkKey(generation string, n int) string {
 	return fmt.Sprintf("%s%s/%06d", chunkPrefix, generation, n)
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+
+	"khamxa/fhir/rest"
+	"khamxa/internal/fault"
+	"khamxa/internal/identity"
+	idweb "khamxa/internal/identity/web"
+	"khamxa/internal/records"
+)
+
+// fhirAPI is everything below /fhir.
+func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, error) {
+	key, err := pageKey(ctx, s.core.store)
+	if err != nil {
+		return nil, err
+	}
+	base := ""
+	if s.set.publicURL != "" {
+		base = s.set.publicURL + rest.Prefix
+	}
+	return rest.New(rest.Options{
+		Store: s.core.store, Authorize: authorize(staff), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
+		PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
+	})
+}
+
+// authorize says what a request to /fhir may do: a program by its token's scopes, a person by their roles.
+func authorize(staff *idweb.Web) func(*http.Request) (rest.Access, error) {
+	verbs := map[rest.Verb]identity.Verb{
+		rest.Create: identity.CreateVerb, rest.Read: identity.ReadVerb, rest.Update: identity.UpdateVerb,
+		rest.Delete: identity.DeleteVerb, rest.Search: identity.SearchVerb,
+	}
+	return func(r *http.Request) (rest.Access, error) {
+		c, err := staff.Caller(r)
+		if err != nil {
+			return rest.Access{}, err
+		}
+		return rest.Access{
+			Within: c.Holders(), Author: c.Reference(),
+			Allows: func(resourceType string, verb rest.Verb) bool {
+				v, known := verbs[verb]
+				return known && c.Allows(resourceType, v)
+			},
+		}, nil
+	}
+}
+
+// pageKeyRecord holds the key that seals links to further pages of a search: the same on every node, and after a restart.
+const pageKeyRecord = "key/fhir-pages"
+
+func pageKey(ctx context.Context, rs records.Store) ([]byte, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails (crypto/rand, Go 1.24)
+	_, err := rs.Put(ctx, records.Record{Key: pageKeyRecord, Value: key})
+	if err == nil {
+		return key, nil
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return nil, err
+	}
+	r, err := rs.Get(ctx, pageKeyRecord) // it has been made before
+	return r.Value, err
+}
