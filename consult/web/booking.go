@@ -47,6 +47,13 @@ func (w *Web) booking(rw http.ResponseWriter, r *http.Request) {
 			w.fail(rw, r, err)
 			return
 		}
+		ids := make([]string, len(found))
+		for i, p := range found {
+			ids[i] = p.ID
+		}
+		if !w.saw(rw, r, sawFound, ids...) {
+			return
+		}
 		view.Searched, view.More = true, len(found) > maxFound
 		view.Found = found[:min(len(found), maxFound)]
 	}
@@ -57,6 +64,9 @@ func (w *Web) choose(rw http.ResponseWriter, r *http.Request, a consult.Actor, p
 	p, err := w.o.Service.Find(r.Context(), a, patient)
 	if err != nil {
 		w.fail(rw, r, err)
+		return
+	}
+	if !w.saw(rw, r, sawPatient, p.ID) {
 		return
 	}
 	if view.ID == "" {

@@ -61,6 +61,9 @@ func (w *Web) console(rw http.ResponseWriter, r *http.Request) {
 
 // showConsole renders the console; change, when set, puts typed values and errors into the view.
 func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request, a consult.Actor, c consult.Consult, link *linkView, change func(*consoleView)) {
+	if !w.saw(rw, r, sawConsult, c.Patient.ID) {
+		return
+	}
 	view := consoleView{
 		C: c, Row: rowOf(c, w.o.Clock()), Link: link, Errors: page.FormErrors{}, Editable: c.Editable(), Measure: c.Measurable(),
 		Can: map[string]bool{},

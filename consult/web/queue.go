@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -51,6 +52,9 @@ func (w *Web) queue(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, err)
 		return
 	}
+	if !w.saw(rw, r, sawQueue, patientsOf(q)...) {
+		return
+	}
 	now := w.o.Clock()
 	view := queueView{Today: now, Empty: q.Empty(), Waiting: len(q.Waiting), Booked: len(q.Booked), Done: len(q.Done)}
 	for _, s := range []struct {
@@ -73,6 +77,16 @@ func (w *Web) queue(rw http.ResponseWriter, r *http.Request) {
 		Template: "consult/queue", Title: "consult.queue.title", Nav: "consults", Script: "consult/queue.ts", View: view,
 		Config: map[string]any{"events": w.o.Watch != nil, "t": w.texts(lang, "consult.js.queue.")},
 	})
+}
+
+// patientsOf are the people whom a queue names, each once.
+func patientsOf(q consult.Queue) (ids []string) {
+	for _, c := range slices.Concat(q.Waiting, q.InCall, q.Unsaved, q.Booked, q.Later, q.Done) {
+		if !slices.Contains(ids, c.Patient.ID) {
+			ids = append(ids, c.Patient.ID)
+		}
+	}
+	return ids
 }
 
 func rows(list []consult.Consult, now time.Time) []row {

@@ -19,6 +19,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"khamxa/consult"
+	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/page"
 )
@@ -60,6 +61,9 @@ type Options struct {
 	Classify func(lang page.Lang, systolic, diastolic int) Advice
 	// Watch calls f for each change of a consult until stop; f does not block. nil: pages reload by themselves.
 	Watch func(f func(consult.Change)) (stop func(), err error)
+	// Audit keeps that a person's data was shown: Kind, Action, Type, Objects, Patient and Purpose are filled in, the rest is the
+	// caller's. If it fails nothing is shown. nil keeps nothing.
+	Audit func(*http.Request, audit.Event) error
 	// Address is the caller's network address, for the rate limit on links; nil takes RemoteAddr.
 	Address func(*http.Request) string
 	// Chart is the address of a patient's chart; nil shows no link.
@@ -88,6 +92,9 @@ func New(o Options) (*Web, error) {
 	}
 	if o.Address == nil {
 		o.Address = remoteHost
+	}
+	if o.Audit == nil {
+		o.Audit = func(*http.Request, audit.Event) error { return nil }
 	}
 	if o.Signal == "" {
 		o.Signal = "/signal"
