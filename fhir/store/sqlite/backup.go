@@ -53,19 +53,33 @@ func (db *DB) copyTo(ctx context.Context, file string) error {
 
 // settle makes the file durable and gives it its name.
 func settle(partial, file string) error {
-	if err := os.Chmod(partial, 0o600); err != nil {
+	// A stick without rights (FAT) cannot take them, and a backup on it is better than none.
+	if err := os.Chmod(partial, 0o600); err != nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	if err := syncPath(partial); err != nil {
 		return err
 	}
-	if err := os.Link(partial, file); err != nil { // unlike a rename it never replaces a file that came up meanwhile
-		return err
-	}
-	if err := os.Remove(partial); err != nil {
+	if err := giveName(partial, file, os.Link); err != nil {
 		return err
 	}
 	return syncPath(filepath.Dir(file))
+}
+
+// giveName gives the file its name. Unlike a rename, a link never replaces a file that came up meanwhile; where there are no links (FAT again)
+// it is renamed, after one more look.
+func giveName(partial, file string, link func(from, to string) error) error {
+	err := link(partial, file)
+	switch {
+	case err == nil:
+		return os.Remove(partial)
+	case errors.Is(err, os.ErrExist):
+		return err
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return os.ErrExist
+	}
+	return os.Rename(partial, file)
 }
 
 // syncPath brings a file, or the names in a folder, safely to the disk. On a network a failed write may show only when the

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,4 +87,40 @@ func backUpWithin(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("backup: <%s>", fault.CodeOf(err))
+}
+
+// TestBackupWithoutLinks: a stick that knows no links (FAT) still takes a backup, and nothing on it is overwritten.
+func TestBackupWithoutLinks(t *testing.T) {
+	noLinks := func(from, to string) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: unix.EPERM} }
+	for _, c := range []struct {
+		name  string
+		there bool
+		want  error
+	}{
+		{name: "the name is free"},
+		{name: "the name came up meanwhile", there: true, want: os.ErrExist},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			partial, file := filepath.Join(dir, "b.partial"), filepath.Join(dir, "b")
+			write(t, partial, "new")
+			if c.there {
+				write(t, file, "old")
+			}
+			if err := sqlite.GiveName(partial, file, noLinks); !errors.Is(err, c.want) {
+				t.Fatalf("%v, want %v", err, c.want)
+			}
+			want := map[bool]string{false: "new", true: "old"}[c.there]
+			if got, err := os.ReadFile(file); err != nil || string(got) != want {
+				t.Errorf("the file holds %q, %v; want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
