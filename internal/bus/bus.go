@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/crypto/bcrypt"
 
 	"khamxa/internal/fault"
 )
@@ -59,12 +60,17 @@ func StartEmbedded(ctx context.Context, log *slog.Logger) (*Server, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	user, password := rand.Text(), rand.Text()
+	// The server keeps a hash, as it wants to. The least cost is enough: nobody guesses 128 random bits, hashed or not.
+	hashed, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, op, "The message bus could not be set up.")
+	}
 	s, err := server.NewServer(&server.Options{
 		ServerName:            "khamxa-embedded",
 		Host:                  "127.0.0.1",
 		Port:                  server.RANDOM_PORT,
 		Username:              user,
-		Password:              password,
+		Password:              string(hashed),
 		MaxPayload:            MaxMessage,
 		NoSigs:                true,
 		NoSystemAccount:       true,
