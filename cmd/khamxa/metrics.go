@@ -37,7 +37,9 @@ func newMetrics() *metrics {
 }
 
 // handler is /metrics.
-func (m *metrics) handler() http.Handler { return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}) }
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
 
 // interaction takes one finished request below /fhir.
 func (m *metrics) interaction(f rest.Finished) {

@@ -85,8 +85,8 @@ func (s *service) newRegistryPages(shell *page.Shell, staff *idweb.Web) (*regist
 	return registryweb.New(registryweb.Options{
 		Shell: shell, Service: registry.NewService(registry.Options{Store: s.core.store, Clock: s.core.clock, Standing: standing}),
 		Book: s.core.figures, Caller: registryActor,
-		Staff:   staff.RequireStaff(identity.Doctor, identity.Specialist),
-		Reports: staff.RequireStaff(identity.Doctor, identity.Specialist, identity.Manager),
+		Staff:    staff.RequireStaff(identity.Doctor, identity.Specialist),
+		Reports:  staff.RequireStaff(identity.Doctor, identity.Specialist, identity.Manager),
 		Consults: opener{s.consults}, Audit: s.trail.pages, Clock: s.core.clock, Log: s.core.log,
 	})
 }

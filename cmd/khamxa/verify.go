@@ -1,8 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"context"
+	"fmt"
 
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
