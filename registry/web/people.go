@@ -30,6 +30,7 @@ type peopleView struct {
 	Position    int64
 	Name        string // set in addresses
 	Month, Code string
+	MayRecord   bool // names lead to charts
 }
 
 // memberView is one person behind a number and the reason why. A person without ID has moved to a station whose people the viewer may
@@ -70,7 +71,7 @@ func (w *Web) people(rw http.ResponseWriter, r *http.Request, a Actor) error {
 	v := peopleView{
 		Set: which, Scope: s.Name, MonthName: monthName(lang, month), Provisional: month >= w.month(), Total: len(members), Figure: which.Name,
 		Back: reportLink(s.Code, month), ManyStates: len(which.States) > 1, ManyPlaces: len(s.Codes) != 1, Position: int64(position),
-		Name: which.Name, Month: month.String(), Code: s.Code,
+		Name: which.Name, Month: month.String(), Code: s.Code, MayRecord: a.MayRecord,
 	}
 	if members, err = v.paginate(members, q.Get("page"), s.Code, month); err != nil {
 		return err

@@ -59,7 +59,7 @@ type Actor struct {
 	Within    []string // holders whose people they may know ("Organization/tyt-14221"); nil for all
 	Communes  []string // codes of the communes whose figures they may see; nil for all
 	MayList   bool     // open the list of people behind a number, as far as Within allows
-	MayRecord bool     // register people, measure, enrol
+	MayRecord bool     // open charts, register people, measure, enrol
 	MayOpen   bool     // open a consult
 }
 

@@ -149,7 +149,8 @@ func localPhone(e164 string) string {
 	if len(e164) != len("+84912345678") || e164[:3] != "+84" {
 		return e164
 	}
-	return "0" + e164[3:5] + " " + e164[5:8] + " " + e164[8:]
+	const space = "\u00a0" // a number is not broken over two lines
+	return "0" + e164[3:6] + space + e164[6:9] + space + e164[9:]
 }
 
 // formTime is how a datetime-local field writes a time, in Vietnam's zone (HTML Living Standard 2.3.5.5).
