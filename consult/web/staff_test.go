@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"khamxa/consult"
+	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 )
 
@@ -331,5 +334,33 @@ func TestEvents(t *testing.T) {
 	defer w.feed.mu.Unlock()
 	if len(w.feed.watchers) != 0 {
 		t.Errorf("%d streams are still subscribed", len(w.feed.watchers))
+	}
+}
+
+// TestWhatIsShownIsAudited: each page that shows people's data tells the audit trail first, and shows nothing when that fails.
+func TestWhatIsShownIsAudited(t *testing.T) {
+	w := newWorld(t)
+	c := w.book()
+	for _, p := range []struct{ name, path, kind string }{
+		{"the queue", "/consults", "consult.queue.read"},
+		{"the console", "/consults/" + c.ID, "consult.read"},
+		{"finding patients", "/consults/new?q=hoa", "consult.patients.search"},
+		{"a patient chosen", "/consults/new?patient=p1", "consult.patient.read"},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			w.trail = &audit.Memory{}
+			if res := w.get(p.path); res.StatusCode != http.StatusOK {
+				t.Fatalf("status %d", res.StatusCode)
+			}
+			want := []audit.Event{{Kind: p.kind, Action: audit.Read, Type: "Patient", Objects: []string{"Patient/p1"}, Patient: "Patient/p1", Purpose: "TREAT"}}
+			if diff := cmp.Diff(want, w.trail.Events()); diff != "" {
+				t.Error(diff)
+			}
+			w.trail.Fail = fault.New(fault.Unavailable, "test", "The trail cannot be written.")
+			res := w.get(p.path)
+			if body := text(t, res); res.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "Nguyễn Thị Hoà") {
+				t.Errorf("without a trail: status %d", res.StatusCode)
+			}
+		})
 	}
 }

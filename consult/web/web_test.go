@@ -13,6 +13,7 @@ import (
 
 	"khamxa/consult"
 	"khamxa/consult/web"
+	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/page"
 	"khamxa/internal/records"
@@ -34,6 +35,7 @@ var shellOnce = sync.OnceValues(func() (*page.Shell, error) {
 
 // world is a service with its pages, over memory.
 type world struct {
+	trail   *audit.Memory
 	t       testing.TB
 	now     time.Time
 	service *consult.Service
@@ -138,7 +140,7 @@ func newWorldWith(t testing.TB, live consult.Rooms) *world {
 	w := &world{
 		t: t, now: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC), keeper: &keeper{}, feed: &feed{watchers: map[int]func(consult.Change){}},
 		doctor: consult.Actor{Person: consult.Person{ID: "d1", Name: "BS. Trần Văn Nam"}, Roles: []consult.Role{consult.Doctor}, Stations: []string{station}},
-		logs:   &strings.Builder{},
+		logs:   &strings.Builder{}, trail: &audit.Memory{},
 	}
 	clock := func() time.Time { return w.now }
 	var err error
@@ -161,6 +163,7 @@ func newWorldWith(t testing.TB, live consult.Rooms) *world {
 			return web.Advice{Text: "Tăng huyết áp độ 2. Cần khám và điều trị sớm.", Tone: "warn"}
 		},
 		Chart: func(id string) string { return "/patients/" + id },
+		Audit: func(r *http.Request, e audit.Event) error { return w.trail.Record(r.Context(), e) },
 	})
 	if err != nil {
 		t.Fatal(err)
