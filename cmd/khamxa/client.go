@@ -7,6 +7,7 @@ import (
 
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/registry/place"
 )
 
 // clientArgs describe a program that uses /fhir.
@@ -32,6 +33,9 @@ func clientCreate(ctx context.Context, t terminal, args []string) error {
 }
 
 func createClient(ctx context.Context, c *core, a clientArgs, say *speaker) error {
+	if err := knownCommunes(a.Communes); err != nil {
+		return atFlag(err)
+	}
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
@@ -57,6 +61,16 @@ func listed(list string) []string {
 		return nil
 	}
 	return words
+}
+
+// knownCommunes refuses codes that no commune has: with a typing error an account would see nobody, and nothing would say why.
+func knownCommunes(codes []string) error {
+	for _, code := range codes {
+		if _, ok := place.Current(code); !ok {
+			return fault.Newf(fault.Invalid, "khamxa.knownCommunes", "No commune has the code %s. Give codes of 1 July 2025, such as 14221.", code).At("commune")
+		}
+	}
+	return nil
 }
 
 // atFlag names the flag in an error that names a field.

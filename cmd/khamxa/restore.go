@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -22,6 +24,11 @@ func restore(ctx context.Context, t terminal, args []string) error {
 	if *from == "" || *dir == "" {
 		return usagef("--from and --data are needed: the backup, and the folder to make")
 	}
+	source, err := openBackup(*from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // it was only read
 	entries, err := os.ReadDir(*dir)
 	switch {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
@@ -32,20 +39,33 @@ func restore(ctx context.Context, t terminal, args []string) error {
 	if err := os.MkdirAll(*dir, 0o700); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "khamxa.restore", "The data folder cannot be made.")
 	}
-	if err := copyFile(*from, filepath.Join(*dir, sqlite.FileName)); err != nil {
+	if err := copyFile(source, filepath.Join(*dir, sqlite.FileName)); err != nil {
 		return err
 	}
 	return t.operate(ctx, *dir, "verify", true, struct{}{})
 }
 
-// copyFile makes the file under another name first, so that an interrupted restore leaves nothing that could be taken for a store.
-func copyFile(from, to string) (err error) {
-	const op = "khamxa.copyFile"
-	source, err := os.Open(from)
+// openBackup opens a file that can be a backup: a SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3) with a schema.
+// SQLite takes an empty file for an empty database, and an empty store has nothing wrong with it.
+func openBackup(name string) (*os.File, error) {
+	const op = "khamxa.openBackup"
+	file, err := os.Open(name)
 	if err != nil {
-		return fault.Wrap(err, fault.NotFound, op, "The backup cannot be opened.")
+		return nil, fault.Wrap(err, fault.NotFound, op, "The backup cannot be opened.")
 	}
-	defer func() { _ = source.Close() }() // it was only read
+	header := make([]byte, 100)
+	_, err = file.ReadAt(header, 0)
+	schema := binary.BigEndian.Uint32(header[60:]) // PRAGMA user_version
+	if err != nil || !bytes.HasPrefix(header, []byte("SQLite format 3\x00")) || schema == 0 {
+		_ = file.Close() // it was only read
+		return nil, fault.Newf(fault.Invalid, op, "%s is not a backup that khamxa backup has written.", name)
+	}
+	return file, nil
+}
+
+// copyFile makes the file under another name first, so that an interrupted restore leaves nothing that could be taken for a store.
+func copyFile(source io.Reader, to string) (err error) {
+	const op = "khamxa.copyFile"
 	part := to + ".part"
 	target, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {

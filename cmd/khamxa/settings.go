@@ -36,7 +36,7 @@ func (s *settings) flags() *flag.FlagSet {
 	set.StringVar(&s.publicURL, "public-url", "", "the `address` that people see, https://kham.example.vn; empty: that of each request")
 	set.StringVar(&s.store, "store", storeSQLite, "where resources are kept: sqlite, in the data folder")
 	set.StringVar(&s.bus, "bus", embedded, "what carries events between processes: embedded, or nats://host:port")
-	set.StringVar(&s.media, "media", embedded, "embedded: the media process is started and watched; external: `khamxa media` runs elsewhere")
+	set.StringVar(&s.media, "media", embedded, "embedded: the media process is started and watched; external: a media node (khamxa media) runs elsewhere")
 	set.StringVar(&s.mediaListen, "media-listen", "", "`host:port` of the calls' packets, UDP and TCP; empty: a free port of loopback when --listen is there, else 0.0.0.0:"+defaultMediaPort)
 	set.StringVar(&s.mediaPublicIP, "media-public-ip", "", "`address` that phones are told to send to, behind one-to-one NAT; several with commas")
 	set.StringVar(&s.clinicName, "clinic-name", "", "what patients' pages say about who is calling")

@@ -39,6 +39,9 @@ func staffCreate(ctx context.Context, t terminal, args []string) error {
 }
 
 func createStaff(ctx context.Context, c *core, a staffArgs, say *speaker) error {
+	if err := knownCommunes(a.Communes); err != nil {
+		return atFlag(err)
+	}
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
