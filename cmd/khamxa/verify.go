@@ -30,7 +30,7 @@ func verifyStore(ctx context.Context, c *core, _ struct{}, say *speaker) error {
 		say.linef("%s", findingLine(f))
 	}
 	if len(findings) > 0 {
-		return fault.Newf(fault.Internal, "khamxa.verify", "%d findings; the first: %s Keep this folder as it is and restore a backup into another one.",
+		return fault.Newf(fault.Internal, "khamxa.verify", "Findings: %d. The first: %s Keep this folder as it is and restore a backup into another one.",
 			len(findings), findingLine(findings[0]))
 	}
 	differences, at, err := c.recount(ctx, say)
@@ -41,7 +41,7 @@ func verifyStore(ctx context.Context, c *core, _ struct{}, say *speaker) error {
 		say.linef("%s", d)
 	}
 	if len(differences) > 0 {
-		return fault.Newf(fault.Internal, "khamxa.verify", "%d figures differ from a plain count; the first: %s. `khamxa reindex` counts them again.",
+		return fault.Newf(fault.Internal, "khamxa.verify", "Figures that differ from a plain count: %d. The first: %s. `khamxa reindex` counts them again.",
 			len(differences), differences[0])
 	}
 	hash, err := hashAt(ctx, c.store, at)
