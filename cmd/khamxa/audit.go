@@ -33,7 +33,7 @@ func (t trail) keep(ctx context.Context, e audit.Event, query string) error {
 	id := fhir.NewID(e.When)
 	_, err := t.log.Commit(ctx, store.Transaction{
 		Author:  authorOf(e),
-		Changes: []store.Change{{Method: store.Put, Type: "AuditEvent", ID: id, Body: auditEvent(id, e, query), IfAbsent: true}},
+		Changes: []store.Change{{Method: store.Put, Type: auditType, ID: id, Body: auditEvent(id, e, query), IfAbsent: true}},
 	})
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, "khamxa.audit", "What was asked for cannot be shown now, because it cannot be written down who saw it.")
@@ -65,7 +65,7 @@ func auditEvent(id string, e audit.Event, query string) []byte {
 	if e.Address != "" {
 		agent.Object("network", fhir.Build().String("address", e.Address).String("type", "2")) // 2: an IP address
 	}
-	b := fhir.BuildResource("AuditEvent", id).
+	b := fhir.BuildResource(auditType, id).
 		Object("type", family(e)).
 		List("subtype", fhir.Coding(kindSystem, e.Kind, "")).
 		String("action", string(e.Action)).
@@ -116,7 +116,7 @@ func (t trail) rest(ctx context.Context, e rest.Event) error {
 	caller, _ := identity.From(ctx)
 	event := audit.Event{
 		Kind: "fhir." + e.Interaction, Action: actionOf(e.Interaction), Outcome: outcomeOf(e.Outcome), When: e.Time,
-		Who: e.Author, Role: roleOf(caller), Address: addressFrom(ctx), Type: e.Type,
+		Who: e.Author, Role: roleOf(caller, e.Author), Address: addressFrom(ctx), Type: e.Type,
 	}
 	objects := e.Resources
 	if len(objects) == 0 && e.ID != "" {
@@ -157,13 +157,14 @@ func outcomeOf(code fault.Code) audit.Outcome {
 	}
 }
 
-// roleOf is the role that an event names: the first of the account's, or that of a program.
-func roleOf(c identity.Caller) string {
-	if roles := c.Roles(); len(roles) > 0 {
-		return string(roles[0])
-	}
-	if strings.HasPrefix(c.Reference(), "Device/") {
+// roleOf is the role that an event of who names: that of a program, or the first of the account's. c is whose session the request has: a
+// program has none, and a token counts before a session.
+func roleOf(c identity.Caller, who string) string {
+	if strings.HasPrefix(who, "Device/") {
 		return "client"
+	}
+	if roles := c.Roles(); len(roles) > 0 && c.Reference() == who {
+		return string(roles[0])
 	}
 	return ""
 }
@@ -171,7 +172,8 @@ func roleOf(c identity.Caller) string {
 // pages fills in what a page cannot know of its own request.
 func (t trail) pages(r *http.Request, e audit.Event) error {
 	caller, _ := identity.From(r.Context())
-	e.Who, e.Role, e.Address, e.When, e.Outcome = caller.Reference(), roleOf(caller), remoteHost(r), t.clock(), audit.Success
+	e.Who, e.Role = caller.Reference(), roleOf(caller, caller.Reference())
+	e.Address, e.When, e.Outcome = remoteHost(r), t.clock(), audit.Success
 	return t.keep(r.Context(), e, "")
 }
 
