@@ -50,7 +50,7 @@ type ChartPressure struct {
 	Systolic, Diastolic float64
 	Pulse               int // 0 if not taken
 	Readings            []BPReading
-	Grading             guideline.Grading
+	Grading             guideline.Grading // for a person treated for hypertension, if they were then
 	Note                string
 }
 
@@ -83,6 +83,16 @@ func (c Chart) Enrolled() (ChartEpisode, bool) {
 		}
 	}
 	return ChartEpisode{}, false
+}
+
+// treatedAt reports whether the patient was registered for treatment before that day: on the day itself the diagnosis is new.
+func (c Chart) treatedAt(at time.Time) bool {
+	day := at.In(place.Zone()).Format(time.DateOnly)
+	return slices.ContainsFunc(c.Episodes, func(e ChartEpisode) bool {
+		begun := e.Start != "" && e.Start[:min(len(e.Start), len(day))] < day
+		over := e.End != "" && e.End[:min(len(e.End), len(day))] < day
+		return begun && !over && (e.Active() || e.Status == "finished")
+	})
 }
 
 // PatientChart reads a patient's chart. NotFound if there is no such patient, or none whom the actor may see.
@@ -119,6 +129,11 @@ func (s *Service) PatientChart(ctx context.Context, who Actor, id string) (Chart
 	}
 	slices.SortStableFunc(c.Episodes, func(a, b ChartEpisode) int { return strings.Compare(b.Start, a.Start) })
 	slices.SortStableFunc(c.Pressures, func(a, b ChartPressure) int { return b.At.Compare(a.At) })
+	for i, p := range c.Pressures {
+		if c.treatedAt(p.At) {
+			c.Pressures[i].Grading = guideline.GradeTreated(p.Systolic, p.Diastolic)
+		}
+	}
 	slices.SortStableFunc(c.Visits, func(a, b ChartVisit) int { return b.At.Compare(a.At) })
 	if s.standing != nil {
 		if state, text, ok := s.standing(id); ok {

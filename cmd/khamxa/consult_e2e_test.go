@@ -95,6 +95,7 @@ func (s *story) doctorMeasures(t *testing.T) {
 	s.console.press(t, "save-vitals")
 	s.console.seen(t, `#vitals-status[data-state="saved"]`)
 	s.saved = time.Now()
+	s.console.until(t, "the advice is one for a person who is treated", `document.querySelector("#readings .advice").textContent.includes("Đạt mục tiêu điều trị")`)
 	if got := s.client.pressures(t, patientID, s.consult); !slices.Equal(got, []string{"126/78"}) {
 		t.Errorf("/fhir/Observation has %v", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -66,10 +67,15 @@ func (s *service) newConsults() (*consult.Service, error) {
 func (s *service) news() news { return news{conn: s.calls.conn, log: s.core.log} }
 
 func (s *service) newConsultPages(shell *page.Shell, staff *idweb.Web) (*consultweb.Web, error) {
+	treated := func(id string) bool {
+		now := s.core.clock()
+		m, ok := s.core.figures.Standing(id, cohort.MonthOf(now))
+		return ok && m.Registered.Format(time.DateOnly) < now.In(place.Zone()).Format(time.DateOnly) // on the day itself the diagnosis is new
+	}
 	o := consultweb.Options{
 		Shell: shell, Service: s.consults, Finder: record.NewPeople(s.core.store), Actor: consultActor,
 		Staff: staff.RequireStaff(identity.Doctor), Clinic: consultweb.Clinic{Name: s.set.clinicName, Phone: s.set.clinicPhone},
-		Classify: classify(shell), Watch: s.news().watch, Chart: chartPath, Audit: s.trail.pages, Clock: s.core.clock, Log: s.core.log,
+		Classify: classify(shell, treated), Watch: s.news().watch, Chart: chartPath, Audit: s.trail.pages, Clock: s.core.clock, Log: s.core.log,
 	}
 	if base := s.set.publicURL; base != "" {
 		o.BaseURL = func(*http.Request) string { return base }

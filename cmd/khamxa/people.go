@@ -77,10 +77,15 @@ func (o opener) Open(ctx context.Context, patientID string) (string, error) {
 func consultPath(id string) string { return "/consults/" + id }
 func chartPath(id string) string   { return "/patients/" + id }
 
-// classify puts a blood pressure in words for the consult's form, by the registry's rules.
-func classify(shell *page.Shell) func(page.Lang, int, int) consultweb.Advice {
-	return func(lang page.Lang, systolic, diastolic int) consultweb.Advice {
-		g := guideline.Grade(float64(systolic), float64(diastolic))
+// classify puts a blood pressure in words for the consult's form, by the registry's rules. treated tells whether a person is in the
+// hypertension programme: what to do next is another thing for them.
+func classify(shell *page.Shell, treated func(patientID string) bool) func(page.Lang, string, int, int) consultweb.Advice {
+	return func(lang page.Lang, patientID string, systolic, diastolic int) consultweb.Advice {
+		grade := guideline.Grade
+		if treated(patientID) {
+			grade = guideline.GradeTreated
+		}
+		g := grade(float64(systolic), float64(diastolic))
 		return consultweb.Advice{Text: shell.T(lang, g.Text) + ". " + shell.T(lang, g.Next), Tone: tone(g)}
 	}
 }

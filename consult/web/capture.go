@@ -39,7 +39,7 @@ func (w *Web) vitalsOf(lang page.Lang, c consult.Consult) vitalsView {
 			Time: r.At.In(consult.HoChiMinh()).Format("15:04"),
 		}
 		if w.o.Classify != nil {
-			rv.Advice = w.o.Classify(lang, r.Systolic, r.Diastolic)
+			rv.Advice = w.o.Classify(lang, c.Patient.ID, r.Systolic, r.Diastolic)
 		}
 		v.Readings = append(v.Readings, rv)
 		v.N, v.Systolic, v.Diastolic, v.Pulse = r.N, strconv.Itoa(r.Systolic), strconv.Itoa(r.Diastolic), blank(r.Pulse)

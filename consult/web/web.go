@@ -57,8 +57,8 @@ type Options struct {
 	// BaseURL is the address under which patients reach the service, without a trailing slash; nil takes the request's host.
 	BaseURL func(*http.Request) string
 	Clinic  Clinic
-	// Classify puts a blood pressure (mmHg) into words; nil says nothing.
-	Classify func(lang page.Lang, systolic, diastolic int) Advice
+	// Classify puts a patient's blood pressure of now (mmHg) into words; nil says nothing.
+	Classify func(lang page.Lang, patientID string, systolic, diastolic int) Advice
 	// Watch calls f for each change of a consult until stop; f does not block. nil: pages reload by themselves.
 	Watch func(f func(consult.Change)) (stop func(), err error)
 	// Audit keeps that a person's data was shown: Kind, Action, Type, Objects, Patient and Purpose are filled in, the rest is the

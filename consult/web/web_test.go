@@ -159,7 +159,7 @@ func newWorldWith(t testing.TB, live consult.Rooms) *world {
 		Shell: shell, Service: w.service, Finder: people{}, Clock: clock, Watch: w.feed.watch, Log: w.logger(),
 		Actor:  func(r *http.Request) (consult.Actor, bool) { return w.doctor, r.Header.Get("X-Test-Nobody") == "" },
 		Clinic: web.Clinic{Name: "Trạm Y tế xã Hải Thịnh", Phone: "+842283123456"},
-		Classify: func(lang page.Lang, s, d int) web.Advice {
+		Classify: func(_ page.Lang, patient string, s, d int) web.Advice {
 			return web.Advice{Text: "Tăng huyết áp độ 2. Cần khám và điều trị sớm.", Tone: "warn"}
 		},
 		Chart: func(id string) string { return "/patients/" + id },

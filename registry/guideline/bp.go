@@ -78,6 +78,10 @@ const (
 	StepSecondVisit Step = "second-visit" // confirm on another day before the diagnosis (two-visit rule)
 	StepStartSoon   Step = "start-soon"   // confirm and treat without delay
 	StepEmergency   Step = "emergency"    // rest, measure again, look for signs of organ damage, call the district doctor
+
+	// For people who are treated for hypertension already: nothing is left to confirm, and a good value is no reason to stay away.
+	StepKeep   Step = "keep"   // under control: go on, keep to the appointments
+	StepReview Step = "review" // not under control: ask about the tablets, review the treatment, an early appointment
 )
 
 // Grading is the classification of one pressure. Text and Next are message keys (see Messages).
@@ -91,7 +95,8 @@ type Grading struct {
 	Next             string
 }
 
-// Grade classifies one office blood pressure of an adult who is not pregnant (rule bp-grade-vn-3192) and says what to do next.
+// Grade classifies one office blood pressure of an adult who is not pregnant (rule bp-grade-vn-3192) and says what to do next if the
+// person is not treated for hypertension; GradeTreated is for one who is.
 // Values outside the plausible range are classified all the same; see Plausible.
 func Grade(systolic, diastolic float64) Grading {
 	g := Grading{Rule: RuleGradeVN, IsolatedSystolic: systolic >= 140 && diastolic < 90}
@@ -103,6 +108,21 @@ func Grade(systolic, diastolic float64) Grading {
 	}
 	g.Step, g.StepRule = next(g.Level, systolic, diastolic)
 	g.Text = "guideline.bp.level." + g.Level.String()
+	g.Next = "guideline.bp.next." + string(g.Step)
+	return g
+}
+
+// GradeTreated is Grade for a person who is treated for hypertension: the same level, and what to do next follows from the target of
+// treatment (rule bp-control-hearts360).
+func GradeTreated(systolic, diastolic float64) Grading {
+	g := Grade(systolic, diastolic)
+	if g.Step == StepEmergency {
+		return g
+	}
+	g.Step, g.StepRule = StepReview, RuleControlHEARTS360
+	if ControlHEARTS360().Holds(Pressure{Systolic: systolic, Diastolic: diastolic}) {
+		g.Step = StepKeep
+	}
 	g.Next = "guideline.bp.next." + string(g.Step)
 	return g
 }

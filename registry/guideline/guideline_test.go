@@ -44,6 +44,31 @@ func TestGrade(t *testing.T) {
 	}
 }
 
+// TestGradeTreated: nobody who is treated is told to come again in a year, or that the diagnosis has to be confirmed.
+func TestGradeTreated(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		sys, dia float64
+		level    guideline.Level
+		step     guideline.Step
+		rule     string
+	}{
+		{"normal", 126, 78, guideline.Normal, guideline.StepKeep, guideline.RuleControlHEARTS360},
+		{"just on target", 139.9, 89.9, guideline.HighNormal, guideline.StepKeep, guideline.RuleControlHEARTS360},
+		{"systolic 140", 140, 80, guideline.Grade1, guideline.StepReview, guideline.RuleControlHEARTS360},
+		{"diastolic 90", 120, 90, guideline.Grade1, guideline.StepReview, guideline.RuleControlHEARTS360},
+		{"high", 165, 95, guideline.Grade2, guideline.StepReview, guideline.RuleControlHEARTS360},
+		{"an emergency stays one", 182, 95, guideline.Grade3, guideline.StepEmergency, guideline.RuleEmergency},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := guideline.GradeTreated(c.sys, c.dia)
+			if g.Level != c.level || g.Step != c.step || g.StepRule != c.rule || g.Next != "guideline.bp.next."+string(c.step) {
+				t.Errorf("%v/%v is %+v", c.sys, c.dia, g)
+			}
+		})
+	}
+}
+
 func TestControl(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -141,7 +166,7 @@ func TestMessages(t *testing.T) {
 	}
 	for sys := 60.0; sys <= 260; sys += 5 {
 		g := guideline.Grade(sys, 50)
-		keys = append(keys, g.Text, g.Next)
+		keys = append(keys, g.Text, g.Next, guideline.GradeTreated(sys, 50).Next)
 		keys = append(keys, guideline.Unusual(guideline.Pressure{Systolic: sys, Diastolic: 31})...)
 	}
 	for lang, m := range words {

@@ -99,7 +99,7 @@ func pressureOf(p registry.ChartPressure) *pressureView {
 		Isolated: g.IsolatedSystolic, Rule: ruleOf(g.Rule), StepRule: ruleOf(g.StepRule), Readings: p.Readings, Tone: "good",
 	}
 	switch {
-	case g.Step == guideline.StepEmergency || g.Step == guideline.StepStartSoon:
+	case g.Level >= guideline.Grade2:
 		v.Tone = "danger"
 	case g.Level >= guideline.Grade1:
 		v.Tone = "warn"

@@ -249,6 +249,25 @@ func TestScreening(t *testing.T) {
 	}
 }
 
+// TestScreeningOfTreated: the advice for somebody who is treated follows from the target, not from the way to a diagnosis.
+func TestScreeningOfTreated(t *testing.T) {
+	for _, c := range []struct{ systolic, diastolic, says, not string }{
+		{"126", "78", "Duy trì thuốc và tái khám đúng hẹn.", "Đo lại trong vòng một năm."},
+		{"148", "92", "Chưa đạt mục tiêu điều trị.", "Chưa kết luận từ một lần khám"},
+	} {
+		t.Run(c.systolic, func(t *testing.T) {
+			w := newWorld(t, 0)
+			w.actor = doctor
+			_, _, to := w.post("/screenings", "patient", w.demo, "arm", "left", "position", "sitting", "readings.0.systolic", c.systolic, "readings.0.diastolic", c.diastolic)
+			body := w.get(to.Get("Location"))
+			wants(t, body, c.says, `id="saved"`, "HEARTS360")
+			if strings.Contains(body, c.not) {
+				t.Errorf("the page holds %q", c.not)
+			}
+		})
+	}
+}
+
 func TestScreeningFormErrors(t *testing.T) {
 	w := newWorld(t, 0)
 	w.actor = doctor
