@@ -74,6 +74,7 @@ type faultMessage struct {
 type speaker struct{ send func(said) }
 
 func (s *speaker) linef(format string, args ...any) { s.send(said{Line: fmt.Sprintf(format, args...)}) }
+
 func (s *speaker) notef(format string, args ...any) { s.send(said{Note: fmt.Sprintf(format, args...)}) }
 
 // progress gives a function that tells how far one part of the work is.

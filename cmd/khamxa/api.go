@@ -30,23 +30,29 @@ func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, 
 
 // authorize says what a request to /fhir may do: a program by its token's scopes, a person by their roles.
 func authorize(web *idweb.Web) func(*http.Request) (rest.Access, error) {
-	verbs := map[rest.Verb]identity.Verb{
-		rest.Create: identity.CreateVerb, rest.Read: identity.ReadVerb, rest.Update: identity.UpdateVerb,
-		rest.Delete: identity.DeleteVerb, rest.Search: identity.SearchVerb,
-	}
 	return func(r *http.Request) (rest.Access, error) {
 		c, err := web.Caller(r)
 		if err != nil {
 			return rest.Access{}, err
 		}
-		_, staff := c.Staff()
-		return rest.Access{
-			Within: c.Holders(), Author: c.Reference(),
-			Allows: func(resourceType string, verb rest.Verb) bool {
-				v, known := verbs[verb]
-				return known && c.Allows(resourceType, v) && (resourceType != auditType || !staff)
-			},
-		}, nil
+		return accessOf(c), nil
+	}
+}
+
+// accessOf is the caller's access. Patients are within reach of the roles that treat them: who is also a manager, of more communes, reads
+// no more records for that.
+func accessOf(c identity.Caller) rest.Access {
+	verbs := map[rest.Verb]identity.Verb{
+		rest.Create: identity.CreateVerb, rest.Read: identity.ReadVerb, rest.Update: identity.UpdateVerb,
+		rest.Delete: identity.DeleteVerb, rest.Search: identity.SearchVerb,
+	}
+	_, person := c.Staff()
+	return rest.Access{
+		Within: c.Holders(identity.Doctor, identity.Specialist), Author: c.Reference(),
+		Allows: func(resourceType string, verb rest.Verb) bool {
+			v, known := verbs[verb]
+			return known && c.Allows(resourceType, v) && (resourceType != auditType || !person)
+		},
 	}
 }
 

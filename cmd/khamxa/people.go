@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"khamxa/consult"
 	consultweb "khamxa/consult/web"
@@ -35,7 +36,8 @@ func consultActorOf(who identity.Staff) consult.Actor {
 }
 
 // registryActor is the signed-in person as the registry's pages know them. Doctors and specialists see and record the people of their
-// communes. A manager sees the figures of the communes of their role, and the lists behind them; not the charts.
+// communes. A manager sees the figures of the communes of their role, and the lists behind them; not the charts. So who is both a doctor
+// and a manager reaches people on the report's pages whose charts stay closed.
 func registryActor(r *http.Request) (registryweb.Actor, bool) {
 	caller, _ := identity.From(r.Context())
 	if _, ok := caller.Staff(); !ok {
@@ -43,11 +45,9 @@ func registryActor(r *http.Request) (registryweb.Actor, bool) {
 	}
 	a := registryweb.Actor{Reference: caller.Reference()}
 	treats := caller.Has(identity.Doctor) || caller.Has(identity.Specialist)
-	if treats {
-		a.Within = caller.Holders(identity.Doctor, identity.Specialist)
-		a.MayRecord, a.MayOpen = true, caller.Has(identity.Doctor)
-	}
-	if caller.Has(identity.Manager) {
+	a.MayRecord, a.MayOpen = treats, caller.Has(identity.Doctor)
+	a.Within = caller.Holders(identity.Doctor, identity.Specialist)
+	if r.URL.Path == "/reports" || strings.HasPrefix(r.URL.Path, "/reports/") {
 		a.Within = caller.Holders(identity.Doctor, identity.Specialist, identity.Manager)
 	}
 	a.MayList = treats || caller.Has(identity.Manager)
