@@ -102,11 +102,7 @@ func (p *page) toldToWait(t *testing.T, n int) (at int) {
 func (p *page) onlyWaits(t *testing.T, n int) {
 	t.Helper()
 	p.toldToWait(t, n)
-	for _, f := range p.received(n) {
-		if f.Admitted || !slices.Contains([]string{"welcome", "waiting", "pong"}, f.Type) {
-			t.Errorf("%s waits and was sent %s", p.name, f.text)
-		}
-	}
+	p.nothingOfRoom(t, p.received(n))
 	room := mustAsk[struct {
 		State          string
 		Media, Picture bool
@@ -116,11 +112,27 @@ func (p *page) onlyWaits(t *testing.T, n int) {
 	}
 }
 
-// wasLetIn fails unless the page was sent who is there and an offer of media: what onlyWaits excludes is seen when it comes.
-func (p *page) wasLetIn(t *testing.T, n int) {
+func (p *page) nothingOfRoom(t *testing.T, frames []frame) {
 	t.Helper()
-	for _, want := range []string{"admitted", "peers", "offer"} {
-		if !slices.ContainsFunc(p.received(n), func(f frame) bool { return f.Type == want }) {
+	for _, f := range frames {
+		if f.Admitted || !slices.Contains([]string{"welcome", "waiting", "pong"}, f.Type) {
+			t.Errorf("%s waits and was sent %s", p.name, f.text)
+		}
+	}
+}
+
+// wasLetIn fails unless the page was sent who is there and an offer of media, and all of it after it was admitted. A connection keeps
+// the order, so whatever was meant for others while it waited would stand before.
+func (p *page) wasLetIn(t *testing.T) {
+	t.Helper()
+	all := p.received(0)
+	at := slices.IndexFunc(all, func(f frame) bool { return f.Type == "admitted" })
+	if at < 0 {
+		t.Fatalf("%s was not admitted", p.name)
+	}
+	p.nothingOfRoom(t, all[:at])
+	for _, want := range []string{"peers", "offer"} {
+		if !slices.ContainsFunc(all[at:], func(f frame) bool { return f.Type == want }) {
 			t.Errorf("%s is in the call and was not sent %q", p.name, want)
 		}
 	}

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -79,7 +80,7 @@ func (s *story) doctorAdmits(t *testing.T) {
 	s.console.press(t, "admit")
 	inCall(t, 0, s.console, s.patient)
 	t.Logf("a second of video on both sides %d ms after the click", time.Since(began).Milliseconds())
-	s.patient.wasLetIn(t, 0)
+	s.patient.wasLetIn(t)
 	s.console.staysAtHome(t)
 	s.patient.staysAtHome(t)
 }
@@ -217,10 +218,26 @@ func (s *story) patientChangesPhone(t *testing.T) {
 	if c := s.console.call(t); c.State != "admitted" {
 		t.Errorf("the doctor is not in the room: %+v", c)
 	}
+	s.stirRoom(t)
 	p.onlyWaits(t, 0)
 	s.console.press(t, "admit")
 	inCall(t, 0, s.console, p)
-	p.wasLetIn(t, 0)
+	p.wasLetIn(t)
 	s.patient.close()
 	s.patient = p
+}
+
+// stirRoom has something happen in the room that everybody in it is told: the doctor is silent for a moment.
+func (s *story) stirRoom(t *testing.T) {
+	t.Helper()
+	for _, want := range []string{`"audio":false`, `"audio":true`} {
+		seen := len(s.console.received(0))
+		s.console.press(t, "mic")
+		waitFor(t, "the room is told of "+want, func() error {
+			if !slices.ContainsFunc(s.console.received(seen), func(f frame) bool { return f.Type == "peers" && strings.Contains(f.text, want) }) {
+				return errors.New("no such message")
+			}
+			return nil
+		})
+	}
 }
