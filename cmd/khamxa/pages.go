@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -137,7 +138,8 @@ func (s *service) newHandler(ctx context.Context) (http.Handler, error) {
 	return page.Secure(top, page.SecureOptions{HTTPS: s.set.https()}), nil
 }
 
-// recovered answers a request whose handler panicked, and keeps the others going. It is a fault of ours and is logged as one.
+// recovered answers a request whose handler panicked, and keeps the others going. It is a fault of ours and is logged as one: with the
+// place, and the text only of the runtime's own errors, since any other value might hold what a person wrote.
 func recovered(shell *page.Shell, s *service) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -149,7 +151,11 @@ func recovered(shell *page.Shell, s *service) func(http.Handler) http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v) // net/http's own way to end a connection
 				}
-				s.core.log.Error("a handler panicked", "route", chi.RouteContext(r.Context()).RoutePattern(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				what := fmt.Sprintf("%T", v)
+				if err, ok := v.(runtime.Error); ok {
+					what = err.Error()
+				}
+				s.core.log.Error("a handler panicked", "route", chi.RouteContext(r.Context()).RoutePattern(), "panic", what, "stack", string(debug.Stack()))
 				shell.Error(w, r, fault.New(fault.Internal, "khamxa.recovered", "Something went wrong here."))
 			}()
 			next.ServeHTTP(w, r)

@@ -55,7 +55,7 @@ func demoLinesStory(t *testing.T, s *live, _ *liveCaller) {
 }
 
 // programsStory: a program does with its token what its scopes say, and nothing else.
-func programsStory(t *testing.T, s *live, _ *liveCaller) {
+func programsStory(t *testing.T, s *live, all *liveCaller) {
 	reader := s.newProgram(t, "system/Patient.rs")
 	writer := s.newProgram(t, "system/Observation.cud system/Patient.r")
 	both := livePressure("bp-program", hereID, 131, 81)
@@ -98,7 +98,6 @@ func programsStory(t *testing.T, s *live, _ *liveCaller) {
 		smuggled := put("Observation/bp-smuggled", livePressure("bp-smuggled", hereID, 120, 80)) + "," +
 			put("Patient/kx-smuggled", livePatient("kx-smuggled", "X", herePhone, hereCommune))
 		writer.wants(t, http.StatusForbidden, "POST", "/fhir/", bundle(smuggled))
-		all := s.newProgram(t, "system/*.rs")
 		all.wants(t, http.StatusNotFound, "GET", "/fhir/Observation/bp-smuggled", "")
 		all.wants(t, http.StatusNotFound, "GET", "/fhir/Patient/kx-smuggled", "")
 	})
@@ -110,6 +109,16 @@ func programsStory(t *testing.T, s *live, _ *liveCaller) {
 		if got := reader.get(t, query).ids(t, "Observation"); len(got) > 0 {
 			t.Errorf("it gets %q", got)
 		}
+	})
+	t.Run("no scope writes the audit trail", func(t *testing.T) {
+		all.wants(t, http.StatusOK, "GET", "/fhir/AuditEvent?_count=1", "")
+		all.wants(t, http.StatusForbidden, "POST", "/fhir/AuditEvent", `{"resourceType":"AuditEvent"}`)
+		kept := all.get(t, "/fhir/AuditEvent?_count=1").ids(t, "AuditEvent")
+		if len(kept) != 1 {
+			t.Fatalf("the trail has %q", kept)
+		}
+		all.wants(t, http.StatusForbidden, "PUT", "/fhir/AuditEvent/"+kept[0], `{"resourceType":"AuditEvent","id":"`+kept[0]+`"}`)
+		all.wants(t, http.StatusForbidden, "DELETE", "/fhir/AuditEvent/"+kept[0], "")
 	})
 	t.Run("credentials that are wrong", func(t *testing.T) {
 		form := "Content-Type: application/x-www-form-urlencoded"

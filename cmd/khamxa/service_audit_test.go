@@ -75,26 +75,9 @@ func auditStory(t *testing.T, s *live, all *liveCaller) {
 			if e == nil {
 				t.Fatalf("no event names %s: %s", c.agent, events[0].Bytes())
 			}
-			agent := e.Get("agent").At(0)
-			if got := agent.Get("role").At(0).Get("coding").At(0).Get("code").String(); got != c.role {
-				t.Errorf("the role is %q, want %q", got, c.role)
-			}
-			if got := agent.Get("network").Get("address").String(); got != "127.0.0.1" {
-				t.Errorf("the address is %q", got)
-			}
-			if action, outcome := e.Get("action").String(), e.Get("outcome").String(); action != c.action || outcome != c.outcome {
-				t.Errorf("action %q, outcome %q, want %q, %q", action, outcome, c.action, c.outcome)
-			}
-			if recorded, err := time.Parse(time.RFC3339Nano, e.Get("recorded").String()); err != nil || time.Since(recorded).Abs() > time.Minute {
-				t.Errorf("recorded %v, %v", recorded, err)
-			}
+			checkEvent(t, e, c.role, c.action, c.outcome)
 			if !names(e, c.whose) {
 				t.Errorf("%s is not among what was touched: %s", c.whose, e.Bytes())
-			}
-			for _, personal := range []string{hereName, thereName, herePhone, therePhone} {
-				if strings.Contains(string(e.Bytes()), personal) {
-					t.Errorf("the event tells %q: %s", personal, e.Bytes())
-				}
 			}
 		})
 	}
@@ -118,6 +101,29 @@ func auditStory(t *testing.T, s *live, all *liveCaller) {
 		}
 		t.Errorf("no query: %s", e.Bytes())
 	})
+}
+
+// checkEvent: an event says in which role somebody did what, from where, when and how it ended, and nothing of what was seen.
+func checkEvent(t *testing.T, e *fhir.Value, role, action, outcome string) {
+	t.Helper()
+	agent := e.Get("agent").At(0)
+	if got := agent.Get("role").At(0).Get("coding").At(0).Get("code").String(); got != role {
+		t.Errorf("the role is %q, want %q", got, role)
+	}
+	if got := agent.Get("network").Get("address").String(); got != "127.0.0.1" {
+		t.Errorf("the address is %q", got)
+	}
+	if gotAction, gotOutcome := e.Get("action").String(), e.Get("outcome").String(); gotAction != action || gotOutcome != outcome {
+		t.Errorf("action %q, outcome %q, want %q, %q", gotAction, gotOutcome, action, outcome)
+	}
+	if recorded, err := time.Parse(time.RFC3339Nano, e.Get("recorded").String()); err != nil || time.Since(recorded).Abs() > time.Minute {
+		t.Errorf("recorded %v, %v", recorded, err)
+	}
+	for _, personal := range []string{hereName, thereName, herePhone, therePhone} {
+		if strings.Contains(string(e.Bytes()), personal) {
+			t.Errorf("the event tells %q: %s", personal, e.Bytes())
+		}
+	}
 }
 
 // newestOf is the first event whose agent is the one named.
@@ -170,7 +176,7 @@ func endStory(t *testing.T, s *live, all *liveCaller) {
 	if err := lines.Err(); err != nil {
 		t.Errorf("the stream was cut off: %v", err)
 	}
-	refused(t, signal, "come-again")
+	refusedWith(t, signal, "come-again")
 	for line := range s.lines {
 		t.Errorf("a line more than the demo's: %s", line)
 	}

@@ -136,7 +136,7 @@ func brokenSignalling(t *testing.T, s *live) {
 				t.Fatal(err)
 			}
 			_ = ws.WriteFrame(conn, ws.MaskFrame(c.frame)) // what is too large is not read to its end
-			refused(t, conn, c.code)
+			refusedWith(t, conn, c.code)
 		})
 	}
 	if err := ws.WriteFrame(other, ws.MaskFrame(ws.NewPingFrame([]byte("still?")))); err != nil {
@@ -157,8 +157,8 @@ func brokenSignalling(t *testing.T, s *live) {
 	}
 }
 
-// refused reads until the service refuses with the code, in an error or as the reason with which it closes.
-func refused(t *testing.T, conn net.Conn, code string) {
+// refusedWith reads until the service refuses with the code, in an error or as the reason with which it closes.
+func refusedWith(t *testing.T, conn net.Conn, code string) {
 	t.Helper()
 	var others []string
 	for {

@@ -111,12 +111,10 @@ func listStory(t *testing.T, s *live, _ *liveCaller) {
 	s.khamxa(t, "seed", "--patients", "60", "--months", "12", "--seed", "5")
 	after := report()
 	count, people = list()
-	if after == before || count != after || after != dataCount(people) {
+	if after == before || count != after || after != decimal(len(people)) {
 		t.Errorf("after the seed the report says %s (before: %s), the list %s with %d people", after, before, count, len(people))
 	}
 }
-
-func dataCount(people []string) string { return decimal(len(people)) }
 
 // practitionersStory: an account, demo's or made by a command, is a Practitioner with its PractitionerRole in the register.
 func practitionersStory(t *testing.T, s *live, all *liveCaller) {
