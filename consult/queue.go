@@ -11,7 +11,7 @@ import (
 )
 
 // The indexes: consult-day/{day}/{station}/{id} for every consult by its booked day, consult-open/{station}/{id} for those that
-// are not finished, room/{room} for the consult of a room. They are written before the consult, so that none is missing;
+// are not finished, consult-room/{room} for the consult of a room. They are written before the consult, so that none is missing;
 // entries that point at nothing are passed over.
 func dayKey(day time.Time, c Consult) string {
 	return dayPrefix(day, "") + stationPart(c.Station) + "/" + c.ID

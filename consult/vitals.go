@@ -5,13 +5,15 @@ import (
 	"time"
 
 	"khamxa/internal/fault"
+	"khamxa/registry/guideline"
 )
 
-// What a cuff can show. Values outside are typing mistakes; everything inside is kept, however alarming it is.
+// What a cuff can show: the limits of the registry, so that a reading that is taken here counts there. Values outside are typing mistakes;
+// everything inside is kept, however alarming it is.
 const (
-	MinSystolic, MaxSystolic   = 50, 300 // mmHg
-	MinDiastolic, MaxDiastolic = 20, 200 // mmHg
-	MinPulse, MaxPulse         = 20, 250 // per minute
+	MinSystolic, MaxSystolic   = guideline.SystolicLeast, guideline.SystolicMost   // mmHg
+	MinDiastolic, MaxDiastolic = guideline.DiastolicLeast, guideline.DiastolicMost // mmHg
+	MinPulse, MaxPulse         = 20, 250                                           // per minute
 	maxReadings                = 10
 )
 

@@ -84,7 +84,7 @@ type Plane interface {
 	Join(ctx context.Context, r JoinRequest) (Offer, error)
 	// Answer completes a negotiation. An answer to an older Seq is ignored without error; to another Session it is NotFound.
 	Answer(ctx context.Context, a Answer) error
-	// Candidate adds a peer's candidate.
+	// Candidate takes a peer's candidate: it is checked and counted; a node that is ICE-lite does not use it.
 	Candidate(ctx context.Context, c Candidate) error
 	// Leave closes a peer's connection; the others stop receiving its tracks. Leaving twice is no error.
 	Leave(ctx context.Context, room, peer string) error

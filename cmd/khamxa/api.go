@@ -51,12 +51,15 @@ func accessOf(c identity.Caller) rest.Access {
 		Within: c.Holders(identity.Doctor, identity.Specialist), Author: c.Reference(),
 		Allows: func(resourceType string, verb rest.Verb) bool {
 			v, known := verbs[verb]
-			return known && c.Allows(resourceType, v) && (resourceType != auditType || !person)
+			if resourceType == auditType && (person || verb != rest.Read && verb != rest.Search) {
+				return false
+			}
+			return known && c.Allows(resourceType, v)
 		},
 	}
 }
 
-// auditType is for programs that were given it by their scope, not for those whose deeds it records: a doctor may write any other type.
+// auditType is read by programs that were given it by their scope, and not by those whose deeds it records; nobody writes it from outside.
 const auditType = "AuditEvent"
 
 // pageKeyRecord holds the key that seals links to further pages of a search: the same on every node, and after a restart.

@@ -160,7 +160,7 @@ func TestWhatBecameOfIt(t *testing.T) {
 	}
 }
 
-// TestWeight holds the budget of the patient's page (design.md section 9), compressed as cmd sends it.
+// TestWeight holds the budget of the patient's page, compressed as cmd sends it.
 func TestWeight(t *testing.T) {
 	w := newWorld(t)
 	html := text(t, w.get("/j/abcdefghabcdefgh"))

@@ -113,8 +113,8 @@ func (c Caller) Holders(roles ...Role) []string {
 }
 
 // Allows reports whether the caller may use the verb on the FHIR resource type. Clients: their scopes. Doctors and
-// specialists write and read records and do not delete them; managers read figures and the vocabulary behind them;
-// administrators read who works where.
+// specialists write and read patients' records, read everything else, and delete nothing; managers read figures and the
+// vocabulary behind them; administrators read who works where.
 func (c Caller) Allows(resource string, verb Verb) bool {
 	if c.kind == clientCaller {
 		return c.scopes.Allows(resource, verb)
@@ -122,18 +122,29 @@ func (c Caller) Allows(resource string, verb Verb) bool {
 	return slices.ContainsFunc(c.Roles(), func(role Role) bool { return rights(role).Allows(resource, verb) })
 }
 
+// recordTypes are the resource types that a patient's record is made of, which who treats the patient writes: those of the Patient
+// compartment (R4, compartmentdefinition-patient.html) that are clinical or plan care. Stations, staff, devices, rules and the
+// audit trail are not among them: writing those would change what others see and what is known of who saw it.
+const recordTypes = `AdverseEvent AllergyIntolerance Appointment AppointmentResponse Basic BodyStructure CarePlan CareTeam ClinicalImpression
+	Communication CommunicationRequest Composition Condition Consent DetectedIssue DeviceRequest DeviceUseStatement DiagnosticReport
+	DocumentManifest DocumentReference Encounter EpisodeOfCare FamilyMemberHistory Flag Goal Group ImagingStudy Immunization
+	ImmunizationEvaluation ImmunizationRecommendation List Media MedicationAdministration MedicationDispense MedicationRequest
+	MedicationStatement MolecularSequence NutritionOrder Observation Patient Person Procedure QuestionnaireResponse RelatedPerson RequestGroup
+	RiskAssessment ServiceRequest Specimen SupplyDelivery SupplyRequest Task VisionPrescription`
+
 // rights is the table of what each role may do on /fhir.
 func rights(role Role) Scopes {
+	var s Scopes
 	var types, verbs string
 	switch role {
 	case Doctor, Specialist:
-		return Scopes{{Resource: "*", Verbs: "crus"}}
+		types, verbs = recordTypes, "crus"
+		s = Scopes{{Resource: "*", Verbs: "rs"}}
 	case Manager:
 		types, verbs = "Measure MeasureReport PlanDefinition Library Organization Location ValueSet CodeSystem", "rs"
 	case Admin:
 		types, verbs = "Practitioner PractitionerRole Organization Location", "rs"
 	}
-	var s Scopes
 	for _, t := range strings.Fields(types) {
 		s = append(s, Scope{Resource: t, Verbs: verbs})
 	}

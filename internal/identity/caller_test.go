@@ -46,6 +46,9 @@ func TestStaffRights(t *testing.T) {
 	}{
 		{identity.Doctor, "Observation", "crus"},
 		{identity.Specialist, "Patient", "crus"},
+		{identity.Doctor, "Organization", "rs"},
+		{identity.Doctor, "PractitionerRole", "rs"},
+		{identity.Doctor, "ValueSet", "rs"},
 		{identity.Manager, "Patient", ""},
 		{identity.Manager, "Observation", ""},
 		{identity.Manager, "MeasureReport", "rs"},

@@ -27,7 +27,7 @@ func (d Difference) String() string {
 }
 
 // Verify counts every person in every month again, from the current resources alone and by plain loops that share nothing with the
-// timelines, the fold or the counters but the clinical thresholds, and gives every number in which the book differs. The book must have
+// timelines, the fold or the counters but the clinical thresholds and limits (guideline), and gives every number in which the book differs. The book must have
 // caught up, and nothing may be written meanwhile: otherwise the error is fault.State. progress may be nil; it is called with the number
 // of resources read so far.
 func Verify(ctx context.Context, st store.Store, b *Book, progress func(read int)) ([]Difference, error) {

@@ -142,11 +142,11 @@ func next(l Level, systolic, diastolic float64) (Step, string) {
 	}
 }
 
-// Limits of a measured pressure in mmHg, both ends included. Outside the hard limits a reading is refused at capture and does not
-// count in figures; outside the usual ones the person who types is asked to look again. Rule bp-plausible-1.
+// Limits of a measured pressure in mmHg, both ends included: what a cuff can show. Outside the hard limits a reading is refused at capture,
+// at the station and in a consult alike, and does not count in figures; outside the usual ones the person who types is asked to look again. Rule bp-plausible-1.
 const (
-	SystolicLeast, SystolicMost   = 60, 260
-	DiastolicLeast, DiastolicMost = 30, 160
+	SystolicLeast, SystolicMost   = 50, 300
+	DiastolicLeast, DiastolicMost = 20, 200
 
 	usualSystolicLeast, usualSystolicMost   = 85, 220
 	usualDiastolicLeast, usualDiastolicMost = 45, 130

@@ -37,6 +37,7 @@ const (
 	RuleEmergency        = "bp-emergency-vsh-2018"
 	RuleCommune          = "bp-commune-5904"
 	RulePlausible        = "bp-plausible-1"
+	RuleSession          = "bp-session-who-steps"
 )
 
 var rules = [...]Rule{
@@ -71,7 +72,11 @@ var rules = [...]Rule{
 	}},
 	{RulePlausible, "guideline.rule.plausible", Source{
 		Document: "Khamxa", Section: "limits of what a form accepts", Version: "1", From: "2026-01-01", Confirmed: true,
-		Note: "Not a clinical rule: it catches slips of the keyboard.",
+		Note: "Not a clinical rule: it catches slips of the keyboard. What a cuff can show is kept, however alarming.",
+	}},
+	{RuleSession, "guideline.rule.session", Source{
+		Document: "WHO STEPS Surveillance Manual", Section: "part 3, blood pressure", Version: "2017", From: "2017-01-01",
+		Note: "Mean of the last two of three readings; taken from secondary texts. That two readings count with their mean and one with itself is this project's reading of it.",
 	}},
 }
 

@@ -99,9 +99,9 @@ func TestPlausible(t *testing.T) {
 		unusual  []string
 	}{
 		{"ordinary", 128, 78, true, nil},
-		{"lower limits", 60, 30, true, []string{"guideline.bp.unusual.systolic", "guideline.bp.unusual.diastolic"}},
-		{"upper limits", 260, 160, true, []string{"guideline.bp.unusual.systolic", "guideline.bp.unusual.diastolic"}},
-		{"too low", 59, 40, false, nil},
+		{"lower limits", 50, 20, true, []string{"guideline.bp.unusual.systolic", "guideline.bp.unusual.diastolic"}},
+		{"upper limits", 300, 200, true, []string{"guideline.bp.unusual.systolic", "guideline.bp.unusual.diastolic"}},
+		{"too low", 49, 40, false, nil},
 		{"a digit too many", 1300, 80, false, nil},
 		{"swapped", 80, 130, false, nil},
 		{"equal", 90, 90, false, nil},

@@ -51,6 +51,7 @@ type pressureView struct {
 	Text, Next, Tone    string // message keys and a class
 	Isolated            bool
 	Rule, StepRule      ruleView
+	SessionRule         *ruleView // how several readings became one; nil for a single one
 	Readings            []registry.BPReading
 }
 
@@ -97,6 +98,10 @@ func pressureOf(p registry.ChartPressure) *pressureView {
 	v := &pressureView{
 		ID: p.ObservationID, At: p.At, Systolic: p.Systolic, Diastolic: p.Diastolic, Pulse: p.Pulse, Text: g.Text, Next: g.Next,
 		Isolated: g.IsolatedSystolic, Rule: ruleOf(g.Rule), StepRule: ruleOf(g.StepRule), Readings: p.Readings, Tone: "good",
+	}
+	if len(p.Readings) > 1 {
+		r := ruleOf(guideline.RuleSession)
+		v.SessionRule = &r
 	}
 	switch {
 	case g.Level >= guideline.Grade2:

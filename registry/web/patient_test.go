@@ -208,7 +208,7 @@ func TestScreening(t *testing.T) {
 		{
 			"normal",
 			[]string{"0.systolic", "124", "0.diastolic", "79", "1.systolic", "122", "1.diastolic", "77"},
-			[]string{"Huyết áp bình thường", "Đo lại trong vòng một năm.", "123/78", "bp-grade-vn-3192", "124/79; 122/77"},
+			[]string{"Huyết áp bình thường", "Đo lại trong vòng một năm.", "123/78", "bp-grade-vn-3192", "124/79; 122/77", "bp-session-who-steps", "WHO STEPS"},
 			`id="enrol-form"`,
 		},
 		{
@@ -223,7 +223,7 @@ func TestScreening(t *testing.T) {
 			[]string{"Tăng huyết áp độ 3", "Gọi bác sĩ tuyến trên", "VSH/VNHA", `id="basis-measured" required checked`},
 			"Số đo chưa đủ",
 		},
-		{"one reading", []string{"2.systolic", "128", "2.diastolic", "82"}, []string{"128/82", "Mới đo một lần"}, "Trung bình"},
+		{"one reading", []string{"2.systolic", "128", "2.diastolic", "82"}, []string{"128/82", "Mới đo một lần"}, "bp-session-who-steps"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, 0)
@@ -280,8 +280,8 @@ func TestScreeningFormErrors(t *testing.T) {
 	}{
 		{"nothing", nil, 400, "readings.0.systolic-error", "từ 1 đến 3 lần đo"},
 		{"not a number", []string{"readings.0.systolic", "12o", "readings.0.diastolic", "80"}, 400, "readings.0.systolic-error", "Chỉ nhập chữ số."},
-		{"out of range, second row", []string{"readings.1.systolic", "300", "readings.1.diastolic", "80"}, 400, "readings.1.systolic-error", "từ 60 đến 260"},
-		{"half a reading", []string{"readings.0.systolic", "120"}, 400, "readings.0.diastolic-error", "từ 30 đến 160"},
+		{"out of range, second row", []string{"readings.1.systolic", "310", "readings.1.diastolic", "80"}, 400, "readings.1.systolic-error", "từ 50 đến 300"},
+		{"half a reading", []string{"readings.0.systolic", "120"}, 400, "readings.0.diastolic-error", "từ 20 đến 200"},
 		{"swapped", []string{"readings.0.systolic", "80", "readings.0.diastolic", "120"}, 400, "readings.0.diastolic-error", "lớn hơn tâm trương"},
 		{"pulse", []string{"readings.0.systolic", "120", "readings.0.diastolic", "80", "readings.0.pulse", "400"}, 400, "readings.0.pulse-error", "từ 25 đến 250"},
 		{"tomorrow", []string{"readings.0.systolic", "120", "readings.0.diastolic", "80", "at", "2026-11-24T08:00"}, 400, "at-error", "tương lai"},

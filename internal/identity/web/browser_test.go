@@ -1,10 +1,11 @@
+//go:build e2e
+
 package web_test
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -15,15 +16,11 @@ import (
 	"khamxa/internal/identity"
 )
 
-// chrome opens one page in a headless Chromium, or skips where there is none. What its console complains about (a blocked
+// chrome opens one page in a headless Chromium. What its console complains about (a blocked
 // script, a failed request) fails the test.
 func chrome(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("no chromium on this machine")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path))
+	opts := chromedp.DefaultExecAllocatorOptions[:]
 	if os.Getuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox)
 	}
@@ -103,9 +100,6 @@ const fits = `((width) => {
 // The whole first start in a real browser, by hand: the link with its fragment, the form, the first account; every page fits
 // a phone of 320 px and a desktop, in both languages, without a complaint from the security policy.
 func TestFirstStartInABrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a browser")
-	}
 	s := start(t, false, nil)
 	code, _, err := s.service.Setup(t.Context())
 	if err != nil {
