@@ -40,7 +40,7 @@ type crash struct {
 	journal   *journal
 	chronicle *chronicle
 	env       []string // of the service
-	mayDie    bool     // by itself, instead of being killed
+	dies      bool     // by itself, instead of being killed
 	apart     bool     // the writers do not meet
 
 	began                time.Time // when the writers of the last round did
@@ -141,7 +141,7 @@ func (a *assault) complain(what string) {
 // begin sets the writers and the operator to work.
 func (c *crash) begin(caller *fhirCaller) *assault {
 	a := &assault{begun: make(chan struct{}), over: make(chan struct{})}
-	a.killed.Store(c.mayDie)
+	a.killed.Store(c.dies)
 	var wg sync.WaitGroup
 	for n := range crashWriters {
 		w := c.newWriter(caller, c.chronicle, c.kills, n)
@@ -162,6 +162,9 @@ func (c *crash) writeAndKill(v *victim) []string {
 	}
 	defer caller.close()
 	moment := soonest + time.Duration(c.rnd.Int64N(int64(latest-soonest)))
+	if c.dies {
+		moment = patience
+	}
 	c.began = time.Now()
 	a := c.begin(caller)
 	select {
@@ -176,10 +179,13 @@ func (c *crash) writeAndKill(v *victim) []string {
 	}
 	select {
 	case <-a.over:
-		if !c.mayDie {
+		if !c.dies {
 			a.complain("the writers had to stop before the service was killed; it said:\n" + v.said())
 		}
 	default:
+		if c.dies {
+			a.complain("the service did not die by itself")
+		}
 	}
 	a.killed.Store(true)
 	err = v.kill()
