@@ -114,7 +114,7 @@ func (t terminal) operate(ctx context.Context, dir, name string, mustExist bool,
 }
 
 // listenAdmin opens the socket in a folder that this process owns, so a socket that is there is one of a process that is gone.
-func listenAdmin(dir string) (net.Listener, error) {
+func listenAdmin(ctx context.Context, dir string) (net.Listener, error) {
 	address, done, err := socketAddress(dir)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func listenAdmin(dir string) (net.Listener, error) {
 	if err := os.Remove(address); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fault.Wrap(err, fault.Unavailable, "khamxa.listenAdmin", "The old admin socket cannot be removed.")
 	}
-	listener, err := net.Listen("unix", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", address)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "khamxa.listenAdmin", "The admin socket cannot be opened in the data folder.")
 	}

@@ -30,7 +30,7 @@ func TestAdminSocketOfALongFolder(t *testing.T) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			listener, err := listenAdmin(dir)
+			listener, err := listenAdmin(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func TestAdminSocketOfALongFolder(t *testing.T) {
 			if err := listener.Close(); err != nil {
 				t.Fatal(err)
 			}
-			again, err := listenAdmin(dir)
+			again, err := listenAdmin(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -148,8 +149,9 @@ func recovered(shell *page.Shell, s *service) func(http.Handler) http.Handler {
 				if v == nil {
 					return
 				}
-				if v == http.ErrAbortHandler {
-					panic(v) // net/http's own way to end a connection
+				err, isError := v.(error)
+				if isError && errors.Is(err, http.ErrAbortHandler) {
+					panic(http.ErrAbortHandler) // net/http's own way to end a connection
 				}
 				what := fmt.Sprintf("%T", v)
 				if err, ok := v.(runtime.Error); ok {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,8 @@ func panicStory(t *testing.T, s *service, shell *page.Shell, log *bytes.Buffer) 
 		t.Errorf("the next request gets %d", w.Code)
 	}
 	defer func() {
-		if v := recover(); v != http.ErrAbortHandler {
+		v := recover()
+		if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("net/http's own way to end a connection becomes %v", v)
 		}
 	}()

@@ -33,23 +33,39 @@ func TestRegistryActor(t *testing.T) {
 		who        identity.Caller
 		want       registryweb.Actor
 	}{
-		{"doctor", "/patients", grantsOf(doctorHere),
-			registryweb.Actor{Reference: ref, Within: stationHere, Communes: []string{"14221"}, MayList: true, MayRecord: true, MayOpen: true}},
-		{"doctor of the province", "/patients", grantsOf(identity.Grant{Role: identity.Doctor}),
-			registryweb.Actor{Reference: ref, MayList: true, MayRecord: true, MayOpen: true}},
-		{"specialist", "/patients", grantsOf(identity.Grant{Role: identity.Specialist, Communes: []string{"14221"}}),
-			registryweb.Actor{Reference: ref, Within: stationHere, Communes: []string{"14221"}, MayList: true, MayRecord: true}},
-		{"manager on a report", "/reports/hypertension", grantsOf(managerHere),
-			registryweb.Actor{Reference: ref, Within: stationsBoth, Communes: []string{"14215", "14221"}, MayList: true}},
-		{"manager on a chart", "/patients/1", grantsOf(managerHere),
-			registryweb.Actor{Reference: ref, Within: noStation, Communes: []string{"14215", "14221"}, MayList: true}},
+		{
+			"doctor", "/patients", grantsOf(doctorHere),
+			registryweb.Actor{Reference: ref, Within: stationHere, Communes: []string{"14221"}, MayList: true, MayRecord: true, MayOpen: true},
+		},
+		{
+			"doctor of the province", "/patients", grantsOf(identity.Grant{Role: identity.Doctor}),
+			registryweb.Actor{Reference: ref, MayList: true, MayRecord: true, MayOpen: true},
+		},
+		{
+			"specialist", "/patients", grantsOf(identity.Grant{Role: identity.Specialist, Communes: []string{"14221"}}),
+			registryweb.Actor{Reference: ref, Within: stationHere, Communes: []string{"14221"}, MayList: true, MayRecord: true},
+		},
+		{
+			"manager on a report", "/reports/hypertension", grantsOf(managerHere),
+			registryweb.Actor{Reference: ref, Within: stationsBoth, Communes: []string{"14215", "14221"}, MayList: true},
+		},
+		{
+			"manager on a chart", "/patients/1", grantsOf(managerHere),
+			registryweb.Actor{Reference: ref, Within: noStation, Communes: []string{"14215", "14221"}, MayList: true},
+		},
 		{"manager of the province", "/reports", grantsOf(managerOfAll), registryweb.Actor{Reference: ref, MayList: true}},
-		{"doctor and manager of the province, on a list", "/reports/hypertension/people", grantsOf(doctorHere, managerOfAll),
-			registryweb.Actor{Reference: ref, MayList: true, MayRecord: true, MayOpen: true}},
-		{"doctor and manager of the province, on a chart", "/patients/1", grantsOf(doctorHere, managerOfAll),
-			registryweb.Actor{Reference: ref, Within: stationHere, MayList: true, MayRecord: true, MayOpen: true}},
-		{"administrator", "/reports", grantsOf(identity.Grant{Role: identity.Admin}),
-			registryweb.Actor{Reference: ref, Within: noStation, Communes: []string{}}},
+		{
+			"doctor and manager of the province, on a list", "/reports/hypertension/people", grantsOf(doctorHere, managerOfAll),
+			registryweb.Actor{Reference: ref, MayList: true, MayRecord: true, MayOpen: true},
+		},
+		{
+			"doctor and manager of the province, on a chart", "/patients/1", grantsOf(doctorHere, managerOfAll),
+			registryweb.Actor{Reference: ref, Within: stationHere, MayList: true, MayRecord: true, MayOpen: true},
+		},
+		{
+			"administrator", "/reports", grantsOf(identity.Grant{Role: identity.Admin}),
+			registryweb.Actor{Reference: ref, Within: noStation, Communes: []string{}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", c.path, nil)
@@ -92,14 +108,22 @@ func TestAccess(t *testing.T) {
 		may    []asked
 		mayNot []asked
 	}{
-		{"doctor", grantsOf(doctorHere), stationHere,
+		{
+			"doctor", grantsOf(doctorHere), stationHere,
 			[]asked{{"Patient", rest.Read}, {"Observation", rest.Create}, {"Patient", rest.Update}, {"Encounter", rest.Search}},
-			[]asked{{"Patient", rest.Delete}, {"AuditEvent", rest.Read}, {"AuditEvent", rest.Create}, {"Patient", "x"}}},
+			[]asked{{"Patient", rest.Delete}, {"AuditEvent", rest.Read}, {"AuditEvent", rest.Create}, {"Patient", "x"}},
+		},
 		{"doctor and manager of the province", grantsOf(doctorHere, managerOfAll), stationHere, []asked{{"Patient", rest.Read}}, nil},
-		{"manager of the province", grantsOf(managerOfAll), noStation,
-			[]asked{{"MeasureReport", rest.Read}, {"Organization", rest.Search}}, []asked{{"Patient", rest.Read}, {"Observation", rest.Search}, {"MeasureReport", rest.Create}}},
-		{"administrator", grantsOf(identity.Grant{Role: identity.Admin}), noStation,
-			[]asked{{"Practitioner", rest.Read}}, []asked{{"Patient", rest.Search}, {"AuditEvent", rest.Search}}},
+		{
+			"manager of the province", grantsOf(managerOfAll), noStation,
+			[]asked{{"MeasureReport", rest.Read}, {"Organization", rest.Search}},
+			[]asked{{"Patient", rest.Read}, {"Observation", rest.Search}, {"MeasureReport", rest.Create}},
+		},
+		{
+			"administrator", grantsOf(identity.Grant{Role: identity.Admin}), noStation,
+			[]asked{{"Practitioner", rest.Read}},
+			[]asked{{"Patient", rest.Search}, {"AuditEvent", rest.Search}},
+		},
 		{"nobody", identity.Caller{}, noStation, nil, []asked{{"Organization", rest.Read}, {"Patient", rest.Read}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,8 +151,15 @@ func TestTone(t *testing.T) {
 		systolic, diastolic float64
 		want                string
 	}{
-		{118, 74, "good"}, {129, 84, "good"}, {130, 80, "warn"}, {120, 85, "warn"}, {140, 85, "warn"}, {159, 99, "warn"},
-		{160, 80, "danger"}, {130, 100, "danger"}, {200, 120, "danger"},
+		{118, 74, "good"},
+		{129, 84, "good"},
+		{130, 80, "warn"},
+		{120, 85, "warn"},
+		{140, 85, "warn"},
+		{159, 99, "warn"},
+		{160, 80, "danger"},
+		{130, 100, "danger"},
+		{200, 120, "danger"},
 	} {
 		if got := tone(guideline.Grade(c.systolic, c.diastolic)); got != c.want {
 			t.Errorf("%v/%v is %q, want %q", c.systolic, c.diastolic, got, c.want)

@@ -24,10 +24,14 @@ import (
 	"khamxa/fhir/store/sqlite"
 )
 
+// quickExit shortens the second that the race detector otherwise takes at the end of each process to hear of a last race.
+const quickExit = "GORACE=atexit_sleep_ms=50"
+
 // TestScript runs the stories in testdata/script: what somebody at a terminal gives, sees, and finds afterwards.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error { e.Vars = append(e.Vars, quickExit); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "freeport": scriptFreePort, "occupy": scriptOccupy, "ready": scriptReady,
 			"sigterm": scriptSigterm, "get": scriptGet, "damage": scriptDamage, "contents": scriptContents, "cut": scriptCut, "onlyline": scriptOnlyLine,

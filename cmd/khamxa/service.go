@@ -60,7 +60,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 	}
 	s.calls.start(ctx, s.consults)
 	s.metrics.watch(c, s.calls)
-	s.admin, err = listenAdmin(set.data)
+	s.admin, err = listenAdmin(ctx, set.data)
 	return s, err
 }
 

@@ -35,10 +35,18 @@ func TestService(t *testing.T) {
 		name string
 		f    func(*testing.T, *live, *liveCaller)
 	}{
-		{"the demo's lines", demoLinesStory}, {"bad input", badInputStory}, {"programs", programsStory},
-		{"a program of one commune", confinedStory}, {"a doctor on fhir", doctorStory}, {"roles on pages", rolesStory},
-		{"the list behind a number", listStory}, {"accounts are kept as Practitioner", practitionersStory}, {"the audit trail", auditStory},
-		{"other sites", otherSitesStory}, {"headers", headersStory}, {"metrics", metricsStory},
+		{"the demo's lines", demoLinesStory},
+		{"bad input", badInputStory},
+		{"programs", programsStory},
+		{"a program of one commune", confinedStory},
+		{"a doctor on fhir", doctorStory},
+		{"roles on pages", rolesStory},
+		{"the list behind a number", listStory},
+		{"accounts are kept as Practitioner", practitionersStory},
+		{"the audit trail", auditStory},
+		{"other sites", otherSitesStory},
+		{"headers", headersStory},
+		{"metrics", metricsStory},
 		{"the end", endStory}, // it stops the service: the last one
 	} {
 		t.Run(part.name, func(t *testing.T) { part.f(t, s, everything) })
@@ -90,6 +98,7 @@ func liveCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(program(t), args...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KHAMXA_") })
+	c.Env = append(c.Env, quickExit)
 	c.WaitDelay = 5 * time.Second
 	return c
 }
