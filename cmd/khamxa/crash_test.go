@@ -210,9 +210,9 @@ func (c *crash) story(wrong []string) string {
 // Nothing that was acknowledged is lost, and nothing is half there, however often and whenever the service is killed.
 func TestKillsLoseNothingThatWasAcknowledged(t *testing.T) {
 	kills := killsWanted
-	if raceDetector {
+	if raceDetector || testing.Short() {
 		kills = killsUnderRace
-		t.Logf("%d kills under the race detector; without it they are %d (make faults)", kills, killsWanted)
+		t.Logf("%d kills under the race detector and in the quick loop; otherwise they are %d (make faults)", kills, killsWanted)
 	}
 	began := time.Now()
 	c := newCrash(t)

@@ -30,7 +30,8 @@ func verifyStore(ctx context.Context, c *core, _ struct{}, say *speaker) error {
 		say.linef("%s", findingLine(f))
 	}
 	if len(findings) > 0 {
-		return fault.Newf(fault.Internal, "khamxa.verify", "Findings: %d. The first: %s Keep this folder as it is and restore a backup into another one.",
+		return fault.Newf(fault.Internal, "khamxa.verify", "Findings: %d. The first: %s Copy this folder away first. "+
+			"What is derived (current state, index) `khamxa reindex` builds again; if a commit or a body is damaged, restore a backup into another folder.",
 			len(findings), findingLine(findings[0]))
 	}
 	differences, at, err := c.recount(ctx, say)
