@@ -158,3 +158,21 @@ func TestRepairIsIdempotent(t *testing.T) {
 		db.Close()
 	}
 }
+
+// TestFilesAreTheOwners: what is in the folder may be read by its owner only, whoever made the folder and whatever its rights are.
+func TestFilesAreTheOwners(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mustCommit(t, mustOpen(t, dir), basicTx("a", "x"))
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) < 3 {
+		t.Fatalf("%d files, %v", len(entries), err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
+		}
+	}
+}

@@ -95,6 +95,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	const op = "sqlite.Open"
 	file := filepath.Join(o.Dir, FileName)
+	if err := createPrivate(file); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, op, "The data folder cannot be written.")
+	}
 	conn, err := openWriter(file)
 	if err != nil {
 		return nil, clean(ctx, err, op)
@@ -121,6 +124,16 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	db.head = newWatermark(w.seq)
 	go db.commitLoop(w)
 	return db, nil
+}
+
+// createPrivate makes an empty file for its owner only, if it is not there: the folder may have been made by somebody who lets others look
+// into it. SQLite gives the files beside it the same rights.
+func createPrivate(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // openWriter opens the one connection that writes.
