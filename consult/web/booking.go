@@ -49,7 +49,7 @@ func (w *Web) booking(rw http.ResponseWriter, r *http.Request) {
 		}
 		ids := make([]string, len(found))
 		for i, p := range found {
-			ids[i] = p.ID
+			ids[i], found[i].Phone = p.ID, spoken(p.Phone)
 		}
 		if !w.saw(rw, r, sawFound, ids...) {
 			return
@@ -75,6 +75,7 @@ func (w *Web) choose(rw http.ResponseWriter, r *http.Request, a consult.Actor, p
 			return
 		}
 	}
+	p.Phone = spoken(p.Phone)
 	view.Patient = &p
 	status := http.StatusOK
 	if view.Errors.Any() {

@@ -38,7 +38,7 @@ func wants(t *testing.T, body string, parts ...string) {
 func TestBookingForm(t *testing.T) {
 	w := newWorld(t)
 	found := text(t, w.get("/consults/new?q=hoa"))
-	wants(t, found, "Nguyễn Thị Hoà", `href="/consults/new?patient=p1"`, `value="hoa"`)
+	wants(t, found, "Nguyễn Thị Hoà", "0912\u00a0345\u00a0678", `href="/consults/new?patient=p1"`, `value="hoa"`)
 	wants(t, text(t, w.get("/consults/new?q=zzz")), "Không tìm thấy ai", `value="zzz"`)
 
 	page := text(t, w.get("/consults/new?patient=p1"))
