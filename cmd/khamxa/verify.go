@@ -87,8 +87,12 @@ func (c *core) recount(ctx context.Context, say *speaker) ([]cohort.Difference, 
 			return nil, 0, err
 		}
 		differences, err := cohort.Verify(ctx, c.store, figures.Book, func(read int) { progress(int64(read), 0) })
-		if err == nil || !fault.Is(err, fault.State) || try == recountTries {
+		if err == nil || !fault.Is(err, fault.State) {
 			return differences, head, err
+		}
+		if try == recountTries {
+			return nil, 0, fault.Wrap(err, fault.State, "khamxa.verify", "Chain, bodies and index are sound. The figures could not be checked: "+
+				"records were written each time that they were counted. Give the command again when fewer people work.")
 		}
 	}
 }

@@ -26,16 +26,23 @@ func (d Difference) String() string {
 	return fmt.Sprintf("commune %q, %s, %s: the counters say %d, a plain count of the records gives %d", d.Commune, d.Month, d.State, d.Counted, d.Actual)
 }
 
+// Recorded is a store that is read both ways: by search, and as a log.
+type Recorded interface {
+	store.Store
+	store.Log
+}
+
 // Verify counts every person in every month again, from the current resources alone and by plain loops that share nothing with the
-// timelines, the fold or the counters but the clinical thresholds and limits (guideline), and gives every number in which the book differs. The book must have
-// caught up, and nothing may be written meanwhile: otherwise the error is fault.State. progress may be nil; it is called with the number
-// of resources read so far.
-func Verify(ctx context.Context, st store.Store, b *Book, progress func(read int)) ([]Difference, error) {
+// timelines, the fold or the counters but the clinical thresholds and limits (guideline), and gives every number in which the book differs.
+// The book must have caught up, and no resource that matters to the programme may be written meanwhile: otherwise the error is fault.State.
+// What does not matter may be, the audit trail above all, or a service in use could never be verified. progress may be nil; it is called
+// with the number of resources read so far.
+func Verify(ctx context.Context, db Recorded, b *Book, progress func(read int)) ([]Difference, error) {
 	n := newNaive()
 	at, _ := b.Position()
 	read := 0
 	for _, typ := range []string{"Patient", "EpisodeOfCare", "Observation", "Encounter", "MedicationDispense"} {
-		err := each(ctx, st, typ, at, func(v store.Version) error {
+		err := each(ctx, db, typ, func(v store.Version) error {
 			if read++; progress != nil && read%1000 == 0 {
 				progress(read)
 			}
@@ -48,15 +55,12 @@ func Verify(ctx context.Context, st store.Store, b *Book, progress func(read int
 	if progress != nil {
 		progress(read)
 	}
-	return b.compare(n.count()), nil
+	differences := b.compare(n.count())
+	return differences, quiet(ctx, db, at)
 }
 
-func errMoved() error {
-	return fault.New(fault.State, "cohort.Verify", "Records were written while they were being counted. Verify when nobody writes.")
-}
-
-// each gives every current resource of a type at that position of the log.
-func each(ctx context.Context, st store.Store, typ string, at store.Seq, f func(store.Version) error) error {
+// each gives every current resource of a type, at one position of the log.
+func each(ctx context.Context, st store.Store, typ string, f func(store.Version) error) error {
 	values := url.Values{"_count": {fmt.Sprint(search.MaxCount)}}
 	if typ == "Observation" {
 		values.Set("code", "http://loinc.org|85354-9")
@@ -70,29 +74,34 @@ func each(ctx context.Context, st store.Store, typ string, at store.Seq, f func(
 		if err != nil {
 			return err
 		}
-		if page.At != at {
-			return errMoved()
-		}
 		for _, v := range page.Matches {
 			if err := f(v); err != nil {
 				return err
 			}
 		}
 		if page.Next == "" {
-			break
+			return nil
 		}
-		request.At, request.Cursor = at, page.Next
+		request.At, request.Cursor = page.At, page.Next
 	}
-	return still(ctx, st, q, at)
 }
 
-// still asks for a page of now once more: a resource that was changed between two pages is left out of the later ones.
-func still(ctx context.Context, st store.Store, q *search.Query, at store.Seq) error {
-	page, err := st.Search(ctx, store.SearchRequest{Query: q})
-	if err == nil && page.At != at {
-		return errMoved()
+// quiet reports whether nothing that the book follows was written after a commit: fault.State if something was.
+func quiet(ctx context.Context, log store.Log, after store.Seq) error {
+	for {
+		entries, err := log.Entries(ctx, after, 1000)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for _, e := range entries {
+			for _, c := range e.Changes {
+				if follows(c.Type) {
+					return fault.New(fault.State, "cohort.Verify", "Records were written while they were being counted.")
+				}
+			}
+			after = e.Seq
+		}
 	}
-	return err
 }
 
 // place of a number in a count.

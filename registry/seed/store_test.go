@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
 	"khamxa/internal/fault"
 	"khamxa/registry/cohort"
@@ -66,6 +67,13 @@ func TestIntoStore(t *testing.T) {
 	}
 	if after, err := db.Head(ctx); err != nil || after != before {
 		t.Errorf("the refused run moved the log from %d to %d (%v)", before, after, err)
+	}
+	trail := store.Transaction{Author: "system", Changes: []store.Change{{Method: store.Put, Type: "AuditEvent", ID: "seen", Body: []byte(`{"resourceType":"AuditEvent","id":"seen"}`)}}}
+	if _, err := db.Commit(ctx, trail); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cohort.Verify(ctx, db, f.Book, nil); err != nil {
+		t.Errorf("verifying beside somebody who reads gives %v", err)
 	}
 	tx, _ := seed.Demo(now)
 	if _, err := db.Commit(ctx, tx); err != nil {
