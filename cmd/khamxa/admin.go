@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"khamxa/fhir/store/sqlite"
@@ -87,8 +88,9 @@ func (t terminal) operate(ctx context.Context, dir, name string, mustExist bool,
 	if dir == "" {
 		return usagef("--data is needed: the data folder")
 	}
-	if _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); mustExist && err != nil {
-		return fault.Wrap(err, fault.NotFound, "khamxa.operate", "There is no store in "+dir+".")
+	_, missing := os.Stat(filepath.Join(dir, sqlite.FileName))
+	if mustExist && missing != nil {
+		return fault.Wrap(missing, fault.NotFound, "khamxa.operate", "There is no store in "+dir+".")
 	}
 	raw, err := json.Marshal(args)
 	if err != nil {
@@ -104,6 +106,9 @@ func (t terminal) operate(ctx context.Context, dir, name string, mustExist bool,
 			}
 		}
 		return err
+	}
+	if missing != nil {
+		t.sayf("A new data folder is made: %s", dir)
 	}
 	for _, o := range operations() {
 		if o.name == name {
@@ -173,16 +178,34 @@ func adminHandler(c *core) http.Handler {
 			control := http.NewResponseController(w)
 			_ = control.SetWriteDeadline(time.Time{}) // a population takes longer than a page
 			args, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-			lines := json.NewEncoder(w)
-			send := func(s said) { _ = errors.Join(lines.Encode(s), control.Flush()) } // who went away ends r's context
+			answer := &answerLines{encoder: json.NewEncoder(w), flush: control.Flush}
 			if err == nil {
 				c.log.Info("an operation from the admin socket", "operation", o.name)
-				err = o.run(r.Context(), c, args, &speaker{send})
+				err = o.run(r.Context(), c, args, &speaker{answer.send})
 			}
-			send(said{End: true, Fault: faultMessageOf(err)})
+			answer.send(said{End: true, Fault: faultMessageOf(err)})
 		})
 	}
 	return mux
+}
+
+// answerLines writes what an operation says. Progress may be told by the store's own goroutine, still after whoever asked has gone away and
+// the request is over: what comes after the end is dropped.
+type answerLines struct {
+	mu      sync.Mutex
+	ended   bool
+	encoder *json.Encoder
+	flush   func() error
+}
+
+func (a *answerLines) send(s said) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return
+	}
+	a.ended = s.End
+	_ = errors.Join(a.encoder.Encode(s), a.flush()) // who went away ends the request's context
 }
 
 func faultMessageOf(err error) *faultMessage {

@@ -24,11 +24,14 @@ func clientCreate(ctx context.Context, t terminal, args []string) error {
 	dir := set.String("data", "", "data `folder`")
 	set.StringVar(&a.Name, "name", "", "what the program is called in accounts and in the audit trail")
 	set.StringVar(&a.Scope, "scope", "", "SMART scopes, separated by spaces: \"system/Patient.rs system/Observation.cruds\"")
-	communes := set.String("commune", "", "`codes` of communes, separated by commas; empty: the whole province")
+	communes := set.String("commune", wholeProvince, "`codes` of communes, separated by commas, or all: the whole province")
 	if err := t.parse(set, args); err != nil {
 		return err
 	}
-	a.Communes = listed(*communes)
+	var err error
+	if a.Communes, err = area(*communes, false); err != nil {
+		return err
+	}
 	return t.operate(ctx, *dir, "client-create", false, a)
 }
 

@@ -17,6 +17,7 @@ type core struct {
 	store   *sqlite.DB
 	staff   *identity.Service // after prepare
 	figures *cohort.Follower  // follows the log while the service runs; nil in a command that opened the store itself
+	address string            // where people reach the running service; "" in a command that opened the store itself
 	log     *slog.Logger
 	clock   func() time.Time
 }

@@ -9,6 +9,7 @@ import (
 	"khamxa/consult"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/records"
 	"khamxa/registry/seed"
 )
 
@@ -62,16 +63,60 @@ func (s *service) demo(ctx context.Context, t terminal, base string) error {
 	return t.printJSON(consultLine{Demo: "consult", DoctorURL: base + consultPath(c.ID), PatientURL: base + link.Path()})
 }
 
-// demoAccount gives the account with a new password.
+// demoPrefix is where the logins of the demo's own accounts are noted, each with the account's id: a real account of the same name is
+// nobody's to give a new password to.
+const demoPrefix = "demo/"
+
+// demoAccount gives the account with a new password, open again if it was shut.
 func (s *service) demoAccount(ctx context.Context, n identity.NewStaff) (identity.Staff, string, error) {
 	n.Password = strings.ToLower(rand.Text()[:16])
-	who, err := s.core.staff.CreateStaff(ctx, n)
-	if fault.Is(err, fault.Conflict) {
-		if err = s.core.staff.SetPassword(ctx, n.Login, n.Password); err == nil {
-			who, err = s.core.staff.StaffByLogin(ctx, n.Login)
+	staff, rs := s.core.staff, s.core.store
+	who, err := staff.CreateStaff(ctx, n)
+	if err == nil {
+		_, err = rs.Put(ctx, records.Record{Key: demoPrefix + n.Login, Value: []byte(who.ID), Version: records.Any})
+		return who, n.Password, err
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return who, "", err
+	}
+	if who, err = staff.StaffByLogin(ctx, n.Login); err != nil {
+		return who, "", err
+	}
+	mark, err := rs.Get(ctx, demoPrefix+n.Login)
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && string(mark.Value) != who.ID:
+		return who, "", fault.Newf(fault.Conflict, "khamxa.demo", "--demo would give the account %s a new password and print it, and that account is not the demo's. "+
+			"Serve this folder without --demo, or try the demo in another one.", n.Login)
+	case err != nil:
+		return who, "", err
+	}
+	if who.Disabled {
+		if who, err = staff.SetDisabled(ctx, n.Login, false); err != nil {
+			return who, "", err
 		}
 	}
-	return who, n.Password, err
+	return who, n.Password, staff.SetPassword(ctx, n.Login, n.Password)
+}
+
+// shutDemo shuts the demo's accounts out of a service that does not show it: their passwords were printed. The last administrator cannot be
+// shut out, so the password is replaced by one that nobody knows as well.
+func (s *service) shutDemo(ctx context.Context) error {
+	marks, err := s.core.store.List(ctx, demoPrefix, "", 0)
+	for _, mark := range marks {
+		login := strings.TrimPrefix(mark.Key, demoPrefix)
+		who, missing := s.core.staff.StaffByLogin(ctx, login)
+		if missing != nil || who.ID != string(mark.Value) || who.Disabled {
+			continue
+		}
+		if err := s.core.staff.SetPassword(ctx, login, rand.Text()); err != nil {
+			return err
+		}
+		if _, err := s.core.staff.SetDisabled(ctx, login, true); err != nil && !fault.Is(err, fault.State) {
+			return err
+		}
+		s.core.log.Warn("an account of the demo is shut: make real ones with khamxa staff create", "login", login)
+	}
+	return err
 }
 
 // demoConsult gives a consult that waits for its patient: the one of an earlier start, if nobody has come to it.

@@ -42,11 +42,13 @@ func serve(ctx context.Context, t terminal, args []string) error {
 
 // announce prints where the service is, and how to begin: with the demo's accounts, or the link for the first administrator.
 func (s *service) announce(ctx context.Context, t terminal) error {
-	base := s.address()
+	base := s.core.address
 	if s.set.demo {
 		if err := s.demo(ctx, t, base); err != nil {
 			return err
 		}
+	} else if err := s.shutDemo(ctx); err != nil {
+		return err
 	}
 	code, needed, err := s.core.staff.Setup(ctx)
 	if err != nil {

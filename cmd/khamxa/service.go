@@ -47,6 +47,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 			s.stop()
 		}
 	}()
+	c.address = s.address()
 	if err = c.prepare(ctx); err != nil {
 		return nil, err
 	}
