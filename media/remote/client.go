@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -176,32 +175,4 @@ func Beats(conn *bus.Conn, f func(Beat)) (stop func(), err error) {
 			f(b)
 		}
 	})
-}
-
-// Watch waits until a node has been silent for longer than limit, and then fails with fault.Unavailable; nil when ctx ends first. The time
-// that the node takes to start counts. Whoever runs the media process ends it then: it hangs.
-func Watch(ctx context.Context, conn *bus.Conn, id string, limit time.Duration) error {
-	heard := make(chan struct{}, 1)
-	stop, err := conn.Subscribe(beatSubject(id), func(string, []byte) {
-		select {
-		case heard <- struct{}{}:
-		default:
-		}
-	})
-	if err != nil {
-		return err
-	}
-	defer stop()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-heard:
-			timer.Reset(limit)
-		case <-timer.C:
-			return fault.Wrap(errors.New("no heartbeat in "+limit.String()), fault.Unavailable, "remote.Watch", "The media node is silent.")
-		}
-	}
 }

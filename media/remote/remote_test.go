@@ -208,39 +208,21 @@ func TestLostEventsAreNoticed(t *testing.T) {
 	}
 }
 
-func TestWatch(t *testing.T) {
+// TestBeats: a node that is served is heard again and again, with its numbers.
+func TestBeats(t *testing.T) {
 	s := startBus(t)
 	conn := connect(t, s)
-	stop := serve(t, s, mediatest.NewFake())
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	silent := make(chan error, 1)
-	go func() { silent <- remote.Watch(ctx, conn, node, 1500*time.Millisecond) }()
-	beats := make(chan struct{}, 16)
-	heard, err := remote.Beats(conn, func(b remote.Beat) {
-		if b.Node == node && b.Stats.Boot == "boot-1" {
-			beats <- struct{}{}
-		}
-	})
+	serve(t, s, mediatest.NewFake())
+	beats := make(chan remote.Beat, 16)
+	unwatch, err := remote.Beats(conn, func(b remote.Beat) { beats <- b })
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer heard()
-	<-beats
-	<-beats
-	select {
-	case err := <-silent:
-		t.Fatalf("a node that beats counts as silent: %v", err)
-	default:
-	}
-	stop()
-	if err := <-silent; !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Watch: %v, want unavailable", err)
-	}
-	go func() { silent <- remote.Watch(ctx, conn, node, time.Minute) }()
-	cancel()
-	if err := <-silent; err != nil {
-		t.Errorf("Watch after its context: %v", err)
+	defer unwatch()
+	for range 2 {
+		if b := <-beats; b.Node != node || b.Stats.Boot != "boot-1" {
+			t.Errorf("a beat of %+v", b)
+		}
 	}
 }
 

@@ -123,18 +123,6 @@ func Communes() []Unit {
 	return out
 }
 
-// Districts are the former districts in alphabetical order. They are groups for reports, not units.
-func Districts() []string {
-	var out []string
-	for _, r := range rows {
-		if !slices.Contains(out, r.district) {
-			out = append(out, r.district)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // Lookup is the unit that had this code on that day; false if none had.
 func Lookup(code string, on time.Time) (Unit, bool) {
 	i, _ := slices.BinarySearchFunc(units, code, func(u Unit, code string) int { return strings.Compare(u.Code, code) })
