@@ -112,7 +112,7 @@ func queuePrefixes(now time.Time, stations []string) []string {
 	if stations == nil {
 		return []string{"consult-open/", dayPrefix(now, "")}
 	}
-	out := []string{"consult-open/-/", dayPrefix(now, "") + "-/"}
+	var out []string // consults of patients whom no station holds are for nobody who is confined; see Actor.Sees
 	for _, st := range stations {
 		out = append(out, "consult-open/"+stationPart(st)+"/", dayPrefix(now, st))
 	}

@@ -142,10 +142,14 @@ type Actor struct {
 	Stations []string
 }
 
-// Sees reports whether the actor may know of a patient of this station. A patient whom no station holds is seen by all doctors.
+// Sees reports whether the actor may know of a patient of this station. A patient whom no station holds ("") is seen by actors
+// without confinement only, as in the FHIR log (store.Visible).
 func (a Actor) Sees(station string) bool {
-	if a.Stations == nil || station == "" {
+	if a.Stations == nil {
 		return true
+	}
+	if station == "" {
+		return false
 	}
 	for _, s := range a.Stations {
 		if s == station {

@@ -223,3 +223,26 @@ func (m *machine) check(t *testing.T, rt *rapid.T) {
 		rt.Fatal("a signed consult changed, or is not complete")
 	}
 }
+
+func TestActorSees(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		stations []string
+		station  string
+		want     bool
+	}{
+		{"own station", []string{station}, station, true},
+		{"another station", []string{station}, "Organization/tyt-14218", false},
+		{"no station", []string{station}, "", false},
+		{"no station, and a list that names it", []string{""}, "", false},
+		{"an actor of no station", []string{}, "", false},
+		{"any station, without confinement", nil, station, true},
+		{"no station, without confinement", nil, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := (consult.Actor{Stations: c.stations}).Sees(c.station); got != c.want {
+				t.Errorf("Sees(%q) with %q = %v, want %v", c.station, c.stations, got, c.want)
+			}
+		})
+	}
+}

@@ -157,7 +157,7 @@ func profileOf(v store.Version) (consult.Profile, error) {
 	year, _ := strconv.Atoi(firstOf(r.Root.Get("birthDate").String(), 4)) // no year, no birth date
 	profile := consult.Profile{
 		ID: v.ID, Name: nameText(r.Root.Get("name")), Gender: r.Root.Get("gender").String(), BirthYear: year,
-		Commune: r.Root.Get("address").At(0).Get("text").String(), Station: v.Holder,
+		Commune: r.Root.Get("address").At(0).Get("text").String(), Station: stationOf(r.Root),
 	}
 	for _, contact := range r.Root.Get("telecom").Items() {
 		if contact.Get("system").IsString("phone") && profile.Phone == "" {
@@ -165,6 +165,16 @@ func profileOf(v store.Version) (consult.Profile, error) {
 		}
 	}
 	return profile, nil
+}
+
+// stationOf is the organisation that holds the patient, "" if none does: only a reference of the form Organization/1 counts, as in
+// the log. It is not store.Version.Holder, which names the holders of linked patients too.
+func stationOf(patient *fhir.Value) string {
+	ref := fhir.ParseReference(patient.Get("managingOrganization").Get("reference").String())
+	if ref.Kind != fhir.Local || ref.Type != "Organization" {
+		return ""
+	}
+	return ref.Unversioned()
 }
 
 // nameText is the full name as it is written: name.text, or its parts in Vietnamese order.

@@ -414,3 +414,30 @@ func TestFind(t *testing.T) {
 		})
 	}
 }
+
+// A patient whom no station holds is found by those who are not confined, and a consult with them is of no station; who else's record
+// links to theirs makes no difference.
+func TestPatientOfNoStation(t *testing.T) {
+	db := open(t)
+	for id, organisation := range map[string]string{"n1": `{"display":"Trạm Y tế"}`, "n2": `{"reference":"http://127.0.0.1/fhir/Organization/tyt-14221"}`, "n3": `{}`} {
+		put(t, db, "Patient", id, `{"resourceType":"Patient","id":"`+id+`","name":[{"text":"Lê Văn Không"}],"managingOrganization":`+organisation+`}`)
+	}
+	put(t, db, "Patient", "linked", `{"resourceType":"Patient","id":"linked","managingOrganization":{"reference":"Organization/tyt-14218"},
+		"link":[{"other":{"reference":"Patient/p1"},"type":"seealso"}]}`)
+	people := record.NewPeople(db)
+	for _, id := range []string{"n1", "n2", "n3"} {
+		if _, err := people.Patient(t.Context(), []string{station}, id); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s for a doctor of a station: %v, want not-found", id, err)
+		}
+		p, err := people.Patient(t.Context(), nil, id)
+		if err != nil || p.Station != "" || p.StationName != "" {
+			t.Errorf("%s without confinement: station %q (%q), %v", id, p.Station, p.StationName, err)
+		}
+	}
+	if found, err := people.Find(t.Context(), []string{station}, "le van khong", 10); err != nil || len(found) != 0 {
+		t.Errorf("a doctor of a station finds %d, %v", len(found), err)
+	}
+	if p, err := people.Patient(t.Context(), nil, "linked"); err != nil || p.Station != "Organization/tyt-14218" {
+		t.Errorf("a linked patient is of %q, %v", p.Station, err)
+	}
+}

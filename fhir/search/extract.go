@@ -13,7 +13,7 @@ type Index struct {
 }
 
 // Version counts the changes of what Extract gives. A store that was indexed by another version must be reindexed.
-const Version = 1
+const Version = 2
 
 // Extract computes the index of a resource. It never fails: what does not look as FHIR says is not indexed, and counts as
 // populated for :missing.
@@ -33,8 +33,8 @@ func Extract(r *fhir.Resource) Index {
 	return Index{Keys: slices.Compact(x.keys), Patients: patients}
 }
 
-// Patients are the ids of the patients in whose compartments the resource is (R4, CompartmentDefinition/patient), in the
-// order of the definition's parameters.
+// Patients are the ids of the patients in whose compartments the resource is (see compartmentOf), in the order of the
+// definition's parameters. Only a reference of the form Patient/1 names a patient of this server.
 func Patients(r *fhir.Resource) []string {
 	var ids []string
 	add := func(id string) {
@@ -45,7 +45,8 @@ func Patients(r *fhir.Resource) []string {
 	if r.Type == "Patient" && r.ID != "" {
 		add(r.ID)
 	}
-	for _, code := range patientCompartment[r.Type] {
+	params, _ := compartmentOf(r.Type)
+	for _, code := range params {
 		p := Lookup(r.Type, code)
 		if p == nil {
 			continue

@@ -249,6 +249,11 @@ func TestPatients(t *testing.T) {
 		{"a group", `{"resourceType":"Group","member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Device/d"}},{"entity":{"reference":"Patient/a"}}]}`, []string{"a"}},
 		{"appointment", `{"resourceType":"Appointment","participant":[{"actor":{"reference":"Practitioner/x"}},{"actor":{"reference":"Patient/a/_history/3"}}]}`, []string{"a"}},
 		{"other server", `{"resourceType":"Observation","subject":{"reference":"http://x/Patient/a"}}`, nil},
+		{"display only", `{"resourceType":"Observation","subject":{"type":"Patient","display":"An"}}`, nil},
+		{"identifier only", `{"resourceType":"Observation","subject":{"type":"Patient","identifier":{"value":"a"}}}`, nil},
+		{"contained", `{"resourceType":"Observation","contained":[{"resourceType":"Patient","id":"a"}],"subject":{"reference":"#a"}}`, nil},
+		{"a task, which R4 leaves out", `{"resourceType":"Task","for":{"reference":"Patient/a"},"focus":{"reference":"Patient/b"}}`, []string{"a"}},
+		{"a device, which R4 leaves out", `{"resourceType":"Device","patient":{"reference":"Patient/a"}}`, []string{"a"}},
 		{"in no compartment", `{"resourceType":"Organization","id":"o"}`, nil},
 		{"patient without id", `{"resourceType":"Patient"}`, nil},
 	}
@@ -268,6 +273,36 @@ func TestPatients(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPersonal: every type of R4 is on one side, and the shared ones are written out, so that a new one is a decision.
+func TestPersonal(t *testing.T) {
+	var shared []string
+	for _, typ := range search.Types() {
+		if !search.Personal(typ) {
+			shared = append(shared, typ)
+		}
+	}
+	want := strings.Fields(`ActivityDefinition BiologicallyDerivedProduct CapabilityStatement CatalogEntry ChargeItemDefinition CodeSystem
+		CompartmentDefinition ConceptMap DeviceDefinition EffectEvidenceSynthesis Endpoint EventDefinition Evidence EvidenceVariable
+		ExampleScenario GraphDefinition HealthcareService ImplementationGuide InsurancePlan Library Location Measure Medication
+		MedicationKnowledge MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
+		MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
+		MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition NamingSystem ObservationDefinition OperationDefinition OperationOutcome
+		Organization OrganizationAffiliation PlanDefinition Practitioner PractitionerRole Questionnaire ResearchDefinition
+		ResearchElementDefinition ResearchStudy RiskEvidenceSynthesis SearchParameter Slot SpecimenDefinition StructureDefinition
+		StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation
+		SubstanceSourceMaterial SubstanceSpecification TerminologyCapabilities TestReport TestScript ValueSet`)
+	if diff := cmp.Diff(want, shared); diff != "" {
+		t.Error(diff)
+	}
+	for typ, params := range search.Compartments() {
+		for _, code := range params {
+			if p := search.Lookup(typ, code); p == nil || p.Kind != search.Reference {
+				t.Errorf("%s has no reference parameter %s", typ, code)
+			}
+		}
 	}
 }
 

@@ -105,10 +105,16 @@ type Receipt struct {
 	Changes []Written // in the order of Transaction.Changes
 }
 
+// Nobody is the holder of what is about a person (search.Personal) and is in the compartment of no patient whom an organisation
+// holds: the resource names no patient, or not by a reference of the form Patient/1, or nobody by that id is known, or the
+// Patient names no organisation by a reference of the form Organization/1. No caller is confined to it, so who is confined to
+// anything does not see it. Deny is the default: what cannot be assigned is not shown.
+const Nobody = "nobody"
+
 // Version is one version of a resource. Deleted versions have no Body. Holder is the reference of the organisation that now
-// holds the patient whose compartment the resource is in ("Organization/..."), "" when it is in none or nobody holds the
-// patient. A resource of several patients has the references of all their holders, sorted, with a space between them. A
-// deleted patient keeps the last holder, so that what is left of the record does not become visible to all.
+// holds the patient whose compartment the resource is in ("Organization/..."), Nobody when no organisation does, and "" for a
+// resource of a type that is about no person. A resource of several patients has the references of all their holders, sorted,
+// with a space between them. A deleted patient keeps the last holder, so that those who kept the record still see what is left.
 type Version struct {
 	Type, ID  string
 	VersionID string
@@ -120,14 +126,15 @@ type Version struct {
 }
 
 // Visible reports whether a resource held by holder may be seen by somebody confined to within. A nil within is no
-// confinement; resources of no patient (holder "") are visible to all; a resource of several patients is visible if any of
-// their holders is within. It is the one rule behind reads, searches and includes.
+// confinement; resources of types that are about no person (holder "") are visible to all; a resource of several patients is
+// visible if any of their holders is within; what Nobody holds is visible without confinement only. It is the one rule behind
+// reads, searches and includes.
 func Visible(within []string, holder string) bool {
 	if within == nil || holder == "" {
 		return true
 	}
 	for h := range strings.FieldsSeq(holder) {
-		if slices.Contains(within, h) {
+		if h != Nobody && slices.Contains(within, h) {
 			return true
 		}
 	}

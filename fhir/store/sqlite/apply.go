@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	lite "zombiezen.com/go/sqlite"
+
+	"khamxa/fhir/search"
+	"khamxa/fhir/store"
 )
 
 // append writes the commit to the log and moves the end of it.
@@ -95,7 +98,7 @@ func (w *writer) applyChange(e *entry, i int, f facts, known prior) error {
 				return err
 			}
 		}
-		if next.holder, err = w.holderOf(f.patients); err != nil {
+		if next.holder, err = w.holderOf(c.typ, f.patients); err != nil {
 			return err
 		}
 		newKeys = keysOf(f, c.typ, e.time, next.holder)
@@ -182,8 +185,9 @@ func (w *writer) holderOfPatient(patient string) (holder string, err error) {
 	return holder, err
 }
 
-// holderOf are the holders of the patients, sorted, with a space between them.
-func (w *writer) holderOf(patients []string) (string, error) {
+// holderOf are the holders of a resource of the type that is in the compartments of the patients, sorted, with a space between
+// them; store.Nobody if none of them is held and the type is about a person.
+func (w *writer) holderOf(typ string, patients []string) (string, error) {
 	var holders []string
 	for _, p := range patients {
 		h, err := w.holderOfPatient(p)
@@ -193,6 +197,9 @@ func (w *writer) holderOf(patients []string) (string, error) {
 		if h != "" {
 			holders = append(holders, h)
 		}
+	}
+	if len(holders) == 0 && search.Personal(typ) {
+		return store.Nobody, nil
 	}
 	slices.Sort(holders)
 	return strings.Join(slices.Compact(holders), " "), nil
@@ -209,7 +216,7 @@ func (w *writer) rekey(patient string) error {
 	}
 	for i := range members {
 		m := &members[i]
-		holder, err := w.holderOf(strings.Fields(m.patients))
+		holder, err := w.holderOf(m.typ, strings.Fields(m.patients))
 		if err != nil {
 			return err
 		}

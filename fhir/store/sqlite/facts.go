@@ -31,7 +31,7 @@ func factsOf(r *fhir.Resource) facts {
 	}
 	if r.Type == "Patient" {
 		ref := fhir.ParseReference(r.Root.Get("managingOrganization").Get("reference").String())
-		if ref.Kind == fhir.Local {
+		if ref.Kind == fhir.Local && ref.Type == "Organization" {
 			f.holder = ref.Unversioned()
 		}
 	}
@@ -50,7 +50,7 @@ func keysOf(f facts, typ string, updated time.Time, holder string) []string {
 }
 
 // holderKeys are the keys by which a search confined to holders finds the resource. They hold the type, so that they stay
-// selective; a resource without a holder has one too, because everybody may see it. They are sorted.
+// selective; a resource that everybody may see has one too, and what nobody holds has one that nobody looks for. They are sorted.
 func holderKeys(typ, holder string) []string {
 	if holder == "" {
 		return []string{holderKey(typ, "")}

@@ -247,7 +247,7 @@ func (v *verifier) holder(c *current, f *facts) error {
 			v.find(seqOf(c.place), c.typ+"/"+c.id, "The organisation that holds the patient is not the one that its body names.")
 		}
 	}
-	holder, err := w.holderOf(f.patients)
+	holder, err := w.holderOf(c.typ, f.patients)
 	if err == nil && holder != c.holder {
 		v.find(seqOf(c.place), c.typ+"/"+c.id, "The holder of the resource is not the one of its patients.")
 	}

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"strings"
+
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
 )
@@ -19,10 +21,12 @@ var confinementTests = []test{
 	{"a resource of two patients is visible to both holders", twoPatients},
 	{"a deleted patient keeps the holder", deletedPatient},
 	{"history is held by today's holder", confinedHistory},
+	{"what names no patient of an organisation is for the unconfined", heldByNobody},
+	{"what comes to be held by nobody leaves its holder", letGo},
 }
 
 func confined(s *suite) {
-	s.commit(put(patient("a", "tyt-a")), put(patient("b", "tyt-b")), put(patient("c", "")), put(basic("free", "x")))
+	s.commit(put(patient("a", "tyt-a")), put(patient("b", "tyt-b")), put(patient("c", "")), put(shared("free")))
 	s.commit(put(observation("oa", "a", 1)), put(observation("ob", "b", 1)), put(observation("oc", "c", 1)))
 	for _, c := range []struct {
 		typ, values string
@@ -30,15 +34,17 @@ func confined(s *suite) {
 		want        string
 	}{
 		{"Observation", "", nil, "oa ob oc"},
-		{"Observation", "", []string{holderA}, "oa oc"},
-		{"Observation", "", []string{holderA, holderB}, "oa ob oc"},
-		{"Observation", "", []string{"Organization/elsewhere"}, "oc"},
-		{"Observation", "code=85354-9", []string{holderB}, "ob oc"},
+		{"Observation", "", []string{holderA}, "oa"},
+		{"Observation", "", []string{holderA, holderB}, "oa ob"},
+		{"Observation", "", []string{"Organization/elsewhere"}, ""},
+		{"Observation", "code=85354-9", []string{holderB}, "ob"},
 		{"Observation", "patient=a", []string{holderB}, ""},
-		{"Observation", "code:not=x", []string{holderB}, "ob oc"},
-		{"Patient", "", []string{holderB}, "b c"},
+		{"Observation", "code:not=x", []string{holderB}, "ob"},
+		{"Patient", "", nil, "a b c"},
+		{"Patient", "", []string{holderB}, "b"},
 		{"Patient", "_id=a", []string{holderB}, ""},
-		{"Basic", "", []string{holderB}, "free"},
+		{"Organization", "", []string{holderB}, "free"},
+		{"Organization", "", nil, "free"},
 	} {
 		if got := s.find(c.typ, c.values, c.within...); got != c.want {
 			s.Errorf("%s?%s within %v = %q, want %q", c.typ, c.values, c.within, got, c.want)
@@ -46,12 +52,13 @@ func confined(s *suite) {
 	}
 	page, err := s.Search(s.Context(), store.SearchRequest{Query: s.query("Observation", ""), Within: []string{}})
 	s.wantCode(err, "")
-	s.equal("within nothing", ids(page.Matches), "oc")
+	s.equal("within nothing", ids(page.Matches), "")
 }
 
 func holderOrder(s *suite) {
 	s.commit(put(observation("before", "p", 1)))
-	s.equal("held by nobody yet", s.find("Observation", "", "Organization/other"), "before")
+	s.equal("held by nobody yet", s.find("Observation", "", holderA), "")
+	s.equal("held by nobody yet, unconfined", s.find("Observation", ""), "before")
 	s.commit(put(observation("beside1", "p", 2)), put(patient("p", "tyt-a")), put(observation("beside2", "p", 3)))
 	s.commit(put(observation("after", "p", 4)))
 	s.equal("own", s.find("Observation", "", holderA), "before beside1 beside2 after")
@@ -77,7 +84,8 @@ func moving(s *suite) {
 	s.commit(put(observation("gone", "p", 2)))
 	s.equal("new station", s.find("Observation", "", holderB), "o1 gone")
 	s.commit(put(observation("o1", "q", 1))) // corrected: it was another person's
-	s.equal("a patient that is not known", s.find("Observation", "", holderA), "o1")
+	s.equal("a patient that is not known", s.find("Observation", "", holderA, holderB), "gone")
+	s.equal("a patient that is not known, unconfined", s.find("Observation", ""), "o1 gone")
 	s.sound()
 }
 
@@ -159,4 +167,62 @@ func confinedHistory(s *suite) {
 	s.equal("holder of the old version", v.Holder, holderB)
 	_, err = s.ReadVersion(s.Context(), "Observation", "o", "3")
 	s.wantCode(err, fault.NotFound)
+}
+
+// heldByNobody: a reference that is not of the form Type/id assigns nothing, and what is assigned to nobody is not shown. Each
+// form is tried on what belongs to a patient and on a Patient itself.
+func heldByNobody(s *suite) {
+	s.commit(put(patient("a", "tyt-a")))
+	forms := []struct{ name, subject, organisation string }{
+		{"absolute", `{"reference":"http://127.0.0.1/fhir/Patient/a"}`, `{"reference":"http://127.0.0.1/fhir/Organization/tyt-a"}`},
+		{"contained", `{"reference":"#a"}`, `{"reference":"#o"}`},
+		{"urn", `{"reference":"urn:uuid:11111111-1111-4111-8111-111111111111"}`, `{"reference":"urn:uuid:11111111-1111-4111-8111-111111111111"}`},
+		{"identifier", `{"identifier":{"system":"urn:x","value":"a"}}`, `{"identifier":{"system":"urn:x","value":"tyt-a"}}`},
+		{"display", `{"display":"An"}`, `{"display":"A"}`},
+		{"type", `{"type":"Patient","display":"An"}`, `{"type":"Organization"}`},
+		{"another-type", `{"reference":"Group/a"}`, `{"reference":"Practitioner/tyt-a"}`},
+		{"no-type", `{"reference":"a"}`, `{"reference":"tyt-a"}`},
+		{"not-known", `{"reference":"Patient/never"}`, `{"reference":"Organization/"}`},
+		{"empty", `{}`, `{}`},
+	}
+	var all []string
+	for _, f := range forms {
+		s.commit(
+			put(`{"resourceType":"Observation","id":"o-`+f.name+`","status":"final","code":{"text":"x"},"contained":[{"resourceType":"Patient","id":"a",`+
+				`"managingOrganization":{"reference":"Organization/tyt-a"}}],"subject":`+f.subject+`}`),
+			put(`{"resourceType":"Patient","id":"p-`+f.name+`","managingOrganization":`+f.organisation+`}`),
+			put(observation("po-"+f.name, "p-"+f.name, 1)),
+		)
+		all = append(all, "Observation/o-"+f.name, "Patient/p-"+f.name, "Observation/po-"+f.name)
+	}
+	s.commit(put(`{"resourceType":"Task","id":"t","status":"draft"}`), put(`{"resourceType":"Binary","id":"b"}`), put(basic("c", "x")))
+	for _, name := range append(all, "Task/t", "Binary/b", "Basic/c") {
+		typ, id, _ := strings.Cut(name, "/")
+		v, err := s.Read(s.Context(), typ, id)
+		s.wantCode(err, "")
+		s.equal("holder of "+name, v.Holder, store.Nobody)
+		for _, within := range [][]string{{}, {holderA}, {store.Nobody}, {""}} {
+			s.equal(name+" is visible", store.Visible(within, v.Holder), false)
+			s.equal(name+" is found", s.find(typ, "_id="+id, append(within, "x")...), "")
+		}
+		s.equal(name+" is found without confinement", s.find(typ, "_id="+id), id)
+	}
+	s.commit(put(`{"resourceType":"Task","id":"t","status":"draft","for":{"reference":"Patient/a"}}`))
+	s.equal("a task for a patient", s.find("Task", "", holderA), "t")
+	s.equal("a task for a patient of others", s.find("Task", "", holderB), "")
+	s.sound()
+}
+
+func letGo(s *suite) {
+	s.commit(put(patient("p", "tyt-a")), put(observation("o1", "p", 1)), put(observation("o2", "p", 2)))
+	s.commit(put(`{"resourceType":"Observation","id":"o2","status":"final","subject":{"display":"An"}}`))
+	s.equal("of the patient", s.find("Observation", "", holderA), "o1")
+	s.commit(put(patient("p", "")))
+	s.equal("of a patient who is let go", s.find("Observation", "", holderA), "")
+	s.equal("the patient", s.find("Patient", "", holderA), "")
+	s.equal("unconfined", s.find("Observation", ""), "o1 o2")
+	s.sound()
+	s.commit(put(patient("p", "tyt-b")))
+	s.equal("of a patient who is taken up", s.find("Observation", "", holderB), "o1")
+	s.sound()
 }

@@ -159,7 +159,10 @@ func observation(id, patientID string, day int) string {
 		`"subject":{"reference":"Patient/%s"},"effectiveDateTime":"2026-01-%02dT08:00:00+07:00"}`, id, patientID, day)
 }
 
-// basic is a resource of no patient.
+// shared is a resource of a type that is about no person.
+func shared(id string) string { return fmt.Sprintf(`{"resourceType":"Organization","id":%q}`, id) }
+
+// basic is a resource that names no patient.
 func basic(id, code string) string {
 	return fmt.Sprintf(`{"resourceType":"Basic","id":%q,"code":{"coding":[{"system":"urn:test","code":%q}]}}`, id, code)
 }
