@@ -12,11 +12,12 @@ import (
 
 // confine checks writes against the log as it is now, before each attempt to commit them:
 //
-//   - who is confined to some organisations must be able to see what is replaced and what it becomes. So a record cannot be
-//     moved out of reach, into reach, or out of every patient's compartment where all could see it;
+//   - who is confined to some organisations must be able to see what is replaced and what it becomes: what is about a person
+//     (search.Personal) must name a patient within reach by a reference of the form Patient/1. So a record cannot be moved out
+//     of reach, into reach, or to where nobody is who knows of it;
 //   - what was seen is pinned: the version that was checked is the one that is replaced, or the commit fails and this runs
 //     again;
-//   - conditional creates look for their match, and deletions for something to delete.
+//   - conditional creates look for their match, and deletions for something to delete; entries that meet are refused.
 //
 // rewire, when it is not nil, runs once the targets of conditional creates are known.
 func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire func() error) error {
@@ -33,6 +34,9 @@ func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire
 		if err := rewire(); err != nil {
 			return err
 		}
+	}
+	if err := apart(ws); err != nil {
+		return err
 	}
 	arriving := map[string]bool{} // patients that these very writes put, each checked on its own
 	for _, w := range ws {
@@ -145,10 +149,13 @@ func (s *server) confineNew(ctx context.Context, access Access, w *write, old *s
 		return err
 	}
 	after := search.Extract(w.resource).Patients
-	if len(after) == 0 {
-		if len(before) > 0 {
-			return fault.Newf(fault.Forbidden, op, "This would take the %s out of the patient's record, where everybody could see it.", w.change.Type)
-		}
+	switch {
+	case len(after) > 0:
+	case len(before) > 0:
+		return fault.Newf(fault.Forbidden, op, "This would take the %s out of the patient's record.", w.change.Type)
+	case search.Personal(w.change.Type):
+		return fault.Newf(fault.Forbidden, op, "The %s must name a patient whom you may write for, by a reference of the form Patient/123; a name or an identifier alone assigns it to nobody.", w.change.Type)
+	default:
 		return nil
 	}
 	reachable := false

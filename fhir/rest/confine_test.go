@@ -132,6 +132,16 @@ func TestReparenting(t *testing.T) {
 		{"observation to a foreign patient", "PUT", "Observation/oa", observation("oa", "pb"), 403},
 		{"observation to an absent patient", "PUT", "Observation/oa", observation("oa", "none"), 403},
 		{"observation to no patient", "PUT", "Observation/oa", free, 403},
+		{"observation to a patient by name only", "PUT", "Observation/oa", unassigned("oa", `{"display":"An"}`), 403},
+		{"observation of a patient by name only", "POST", "Observation", unassigned("x", `{"display":"An"}`), 403},
+		{"observation of a patient by identifier only", "POST", "Observation", unassigned("x", `{"identifier":{"value":"1"}}`), 403},
+		{"observation of a contained patient", "PUT", "Observation/mine", unassigned("mine", `{"reference":"#pa"}`), 403},
+		{"observation of a patient elsewhere", "POST", "Observation", unassigned("x", `{"reference":"https://other.example/fhir/Patient/pa"}`), 403},
+		{"observation of nobody", "POST", "Observation", free, 403},
+		{"task of nobody", "POST", "Task", `{"resourceType":"Task","status":"draft"}`, 403},
+		{"binary", "POST", "Binary", `{"resourceType":"Binary"}`, 403},
+		{"new patient of a station by name", "POST", "Patient", `{"resourceType":"Patient","managingOrganization":{"display":"A"}}`, 403},
+		{"patient to a station elsewhere", "PUT", "Patient/pa", patient("pa", "An", "https://other.example/fhir/"+stationA), 403},
 		{"foreign observation to my patient", "PUT", "Observation/ob", observation("ob", "pa"), 404},
 		{"deleted foreign observation to my patient", "PUT", "Observation/gone-b", observation("gone-b", "pa"), 404},
 		{"observation of a foreign patient", "POST", "Observation", observation("x", "pb"), 403},
@@ -168,6 +178,17 @@ func TestReparenting(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a conditional create of what names nobody", func(t *testing.T) {
+		s := start(t)
+		populate(s)
+		body := unassigned("x", `{"display":"An"}`)
+		s.do(doctorA, "POST", "/Observation", body, "If-None-Exist: identifier=urn:x|1").refused(403, "forbidden", "", "Patient/123")
+		entry := entryOf("", "POST", "Observation", body, `"ifNoneExist":"identifier=urn:x|1"`)
+		s.do(doctorA, "POST", "/", bundleOf("transaction", entry)).refused(403, "forbidden", "Bundle.entry[0]", "Patient/123")
+		if diff := cmp.Diff([]string{"403 Forbidden"}, statuses(s.do(doctorA, "POST", "/", bundleOf("batch", entry)).is(200))); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("a patient and their observation in one transaction", func(t *testing.T) {
 		s := start(t)
 		own := entryOf(urnPatient, "POST", "Patient", patient("x", "X", stationA))
@@ -178,6 +199,12 @@ func TestReparenting(t *testing.T) {
 		s.do(doctorB, "GET", r.located(s, 0), "").is(404)
 		s.do(doctorA, "POST", "/", bundleOf("transaction", reading, other)).refused(403, "forbidden", "Bundle.entry[1].resource.managingOrganization")
 	})
+}
+
+// unassigned is an observation whose subject is what the JSON says; it contains a patient "pa".
+func unassigned(id, subject string) string {
+	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},`+
+		`"contained":[{"resourceType":"Patient","id":"pa"}],"subject":%s,"effectiveDateTime":"2026-03-01T08:00:00+07:00"}`, id, subject)
 }
 
 // TestConditionalCreateTellsNothing: a match out of reach does not show in the answer.
@@ -256,6 +283,27 @@ func TestConcurrentConfinedUpdates(t *testing.T) {
 	}
 }
 
+// hide keeps observations of station B's patient, and patients of station B, that name them in every form but the plain one; and
+// what is about a person whom nothing names.
+func hide(s *service) {
+	for name, form := range map[string]func(plain string) string{
+		"own":        func(plain string) string { return `{"reference":"` + s.url + "/" + plain + `"}` },
+		"foreign":    func(plain string) string { return `{"reference":"https://other.example/fhir/` + plain + `"}` },
+		"contained":  func(string) string { return `{"reference":"#pa"}` },
+		"identifier": func(string) string { return `{"type":"Patient","identifier":{"value":"1"}}` },
+		"display":    func(string) string { return `{"display":"An Binh"}` },
+		"empty":      func(string) string { return `{}` },
+	} {
+		s.put("Observation", "h-"+name, unassigned("h-"+name, form("Patient/b0-0")))
+		s.put("Patient", "h-"+name, `{"resourceType":"Patient","id":"h-`+name+`","name":[{"text":"An Binh","family":"Binh"}],"managingOrganization":`+form(stationB)+`}`)
+		s.put("Observation", "hp-"+name, observation("hp-"+name, "h-"+name))
+	}
+	s.put("Observation", "h-none", `{"resourceType":"Observation","id":"h-none","status":"final"}`)
+	s.put("Observation", "h-never", observation("h-never", "never"))
+	s.put("Task", "h", `{"resourceType":"Task","id":"h","status":"draft"}`)
+	s.put("Binary", "h", `{"resourceType":"Binary","id":"h"}`)
+}
+
 // TestTwoWorlds: two stores that differ only in what doctor A may not see answer every question alike, byte for byte but for
 // times and sealed links.
 func TestTwoWorlds(t *testing.T) {
@@ -271,6 +319,9 @@ func TestTwoWorlds(t *testing.T) {
 				s.put("Observation", "o"+id, observation("o"+id, id))
 			}
 		}
+		if others > 0 {
+			hide(s)
+		}
 		return s
 	}
 	one, two := build(0), build(3)
@@ -285,6 +336,8 @@ func TestTwoWorlds(t *testing.T) {
 		"/Patient?organization:missing=true", "/Patient?_id=b0-0,a1", "/Patient?_revinclude=Observation:subject", "/Patient?name:not=an",
 		"/Observation?_include=Observation:subject", "/Observation?subject=Patient/b0-0", "/Observation?patient=b1-1&_total=accurate",
 		"/Observation?code=85354-9&_count=1", "/Observation?date=ge2026&_sort=-date&_total=accurate", "/Observation?subject:missing=false&_count=0",
+		"/Observation?_total=estimate&_count=0", "/Patient?_total=estimate&_count=0", "/Task?_total=accurate", "/Binary",
+		"/Observation/h-own", "/Observation/h-display/_history", "/Patient/h-foreign", "/Patient/h-display/_history/1", "/Task/h",
 		"/Observation/ob0-0", "/Patient/b0-0/_history", "/Patient/b0-0/_history/1", "/Practitioner", "/Observation?subject=b0-0",
 	} {
 		if diff := cmp.Diff(seen(one, path), seen(two, path)); diff != "" {

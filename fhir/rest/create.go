@@ -70,6 +70,7 @@ func (c *call) criteria() (*search.Query, error) {
 			return nil, fault.Newf(fault.Invalid, "rest.criteria", "If-None-Exist takes no %s: it asks only whether there is a match.", control).At("If-None-Exist")
 		}
 	}
+	c.relateValues(values)
 	values.Set("_count", "2") // two are enough to know that it is not one
 	return search.Parse(c.typ, values)
 }
@@ -82,8 +83,10 @@ func (s *server) lookFor(ctx context.Context, access Access, w *write) error {
 		return err
 	}
 	switch {
-	case len(page.Matches) > 1 || len(page.Matches) == 1 && page.Next != "":
+	case len(page.Matches) > 1:
 		return manyMatch(w)
+	case page.Next != "": // with room for one more: the search was cut short, and whether there is another is not known
+		return fault.New(fault.TooCostly, "rest.lookFor", "If-None-Exist would look at too many resources; nothing was created. Use a condition that names a business identifier.").At(w.path)
 	case len(page.Matches) == 1:
 		w.existing = &page.Matches[0]
 	}

@@ -25,13 +25,15 @@
 //
 // # Rules
 //
-//   - The form is JSON. Bytes are truth: what is read is what was sent, but for id, meta.versionId and meta.lastUpdated, and
-//     in a transaction the references between its entries. Bundles are put together from stored bytes.
+//   - The form is JSON. Bytes are truth: what is read is what was sent, but for id, meta.versionId and meta.lastUpdated, in a
+//     transaction the references between its entries, and literal references that begin with this interface's own address,
+//     which are kept relative (own.go). Bundles are put together from stored bytes.
 //   - Every error is an OperationOutcome with an issue code, the fault code as details.coding, a sentence in details.text and
 //     the place in expression. The status of each fault code is in one table (statusOf). What is out of a caller's reach is
 //     answered in the same words and status as what does not exist.
-//   - A caller confined to some organisations must see what a write replaces and what it becomes (confine.go).
-//   - A transaction is one commit of the log. In a batch each entry is on its own, and is refused as the single request is.
+//   - A caller confined to some organisations must see what a write replaces and what it becomes (confine.go), and sees nothing
+//     personal that is assigned to no organisation's patient (store.Nobody).
+//   - A transaction is one commit of the log; entries that a conditional create cannot be told from are refused (apart.go). In a batch each entry is on its own, and is refused as the single request is.
 //   - An unknown search parameter is an error, for a typing error must not answer with everybody; "Prefer: handling=lenient"
 //     leaves it out with a warning.
 //   - Page links are sealed for the caller who got them, and hold the whole question at one position of the log.

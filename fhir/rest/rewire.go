@@ -92,7 +92,8 @@ func (e *entry) resolve(reference string, links map[string]*entry) (string, erro
 	}
 	switch {
 	case target == nil:
-		return "", nil
+		relative, _ := e.c.own(reference)
+		return relative, nil
 	case target.w.change.Method == store.Delete:
 		return "", fault.New(fault.Invalid, "rest.resolve", "The reference names an entry that is deleted by this transaction.")
 	}

@@ -74,9 +74,12 @@ func (s *server) question(c *call) (*search.Query, store.SearchRequest, []string
 	} else {
 		for name, v := range c.values {
 			if !slices.Contains(everywhere(), name) {
-				values[name] = v
+				values[name] = slices.Clone(v)
 			}
 		}
+	}
+	if !resumed {
+		c.relateValues(values)
 	}
 	var ignored []string
 	if c.prefer.lenient && !resumed {

@@ -156,7 +156,7 @@ func (c *call) preferred(a answer) answer {
 	return a
 }
 
-// resource parses the body and checks that it is what the address says.
+// resource parses the body, checks that it is what the address says, and makes its references to this server relative.
 func (c *call) resource() (*fhir.Resource, error) {
 	r := c.nested
 	if r == nil {
@@ -168,5 +168,5 @@ func (c *call) resource() (*fhir.Resource, error) {
 	if r.Type != c.typ {
 		return nil, fault.Newf(fault.Invalid, "rest.resource", "The body is a %s, and the address is for %s.", r.Type, c.typ).At(r.Type + ".resourceType")
 	}
-	return r, nil
+	return c.relate(r)
 }
