@@ -55,6 +55,10 @@ type Registered struct {
 
 // RegisterPatient keeps a new Patient, held by the station of the commune. A citizen's number that is already on a record is
 // fault.Conflict at "cccd", decided at the place in the log where the record would go, so two people at two desks cannot both succeed.
+//
+// The number is looked for in the whole province, so the refusal tells somebody of one commune that a person with this number is on
+// record, perhaps in another. That is decided, against the rule that what is out of reach is answered like what is not there: one
+// person must not be registered twice. It tells neither where nor who, and only to staff who hold the number already.
 func (s *Service) RegisterPatient(ctx context.Context, who Actor, form PatientForm) (Registered, error) {
 	const op = "registry.RegisterPatient"
 	p, problems, warnings := checkPatient(form, s.clock())
@@ -280,8 +284,9 @@ func conflict(op, field, key string) error {
 	return &fault.Error{Code: fault.Conflict, Op: op, Message: p[0].Sentence, Path: field, Err: p}
 }
 
-// InstallPlaces keeps an Organization (station) and a Location for every current commune, those that are there and the same excepted. It
-// is called at every start, before anything is written, and returns the number of resources written.
+// InstallPlaces keeps an Organization (station) and a Location for every current commune that has none. One that was deleted is put
+// back: records and roles go on naming it. What is there is left as it is. It is called at every start, before anything is written,
+// and returns the number of resources written.
 func InstallPlaces(ctx context.Context, st store.Store) (int, error) {
 	tx := store.Transaction{Author: "system"}
 	for _, u := range place.Communes() {
@@ -292,9 +297,8 @@ func InstallPlaces(ctx context.Context, st store.Store) (int, error) {
 			_, err := st.Read(ctx, c.Type, c.ID)
 			switch {
 			case err == nil: // what is there may have been edited by an administrator: it stays
-			case fault.Is(err, fault.NotFound):
+			case fault.Is(err, fault.NotFound), fault.Is(err, fault.Gone):
 				tx.Changes = append(tx.Changes, c)
-			case fault.Is(err, fault.Gone):
 			default:
 				return 0, err
 			}

@@ -83,6 +83,28 @@ func TestInstallPlacesTwice(t *testing.T) {
 	}
 }
 
+// TestInstallPlacesPutsBack: what was deleted comes back, what was edited stays as it is.
+func TestInstallPlacesPutsBack(t *testing.T) {
+	_, db := service(t)
+	edited := []byte(`{"resourceType":"Organization","id":"tyt-14215","name":"Trạm có tên mới"}`)
+	_, err := db.Commit(t.Context(), store.Transaction{Author: "system", Changes: []store.Change{
+		{Method: store.Delete, Type: "Organization", ID: "tyt-14221"}, {Method: store.Delete, Type: "Location", ID: "xa-14221"},
+		{Method: store.Put, Type: "Organization", ID: "tyt-14215", Body: edited},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := registry.InstallPlaces(t.Context(), db); err != nil || n != 2 {
+		t.Errorf("%d were written, %v; want the two that were deleted", n, err)
+	}
+	for name, want := range map[string]string{"Organization/tyt-14221": "3", "Location/xa-14221": "3", "Organization/tyt-14215": "2"} {
+		typ, id, _ := strings.Cut(name, "/")
+		if v, err := db.Read(t.Context(), typ, id); err != nil || v.VersionID != want {
+			t.Errorf("%s is version %s, %v; want %s", name, v.VersionID, err, want)
+		}
+	}
+}
+
 // The whole way: register, measure on two days, enrol, read the chart.
 func TestStory(t *testing.T) {
 	s, db := service(t)

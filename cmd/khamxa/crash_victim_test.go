@@ -131,10 +131,10 @@ type apiClient struct {
 	Secret string `json:"client_secret"`
 }
 
-// newAPIClient registers a client that may do everything, through the admin socket when a service runs.
+// newAPIClient registers a client that may do everything and read the audit trail, through the admin socket when a service runs.
 func newAPIClient(t *testing.T, dir string) (c apiClient) {
 	t.Helper()
-	out, err := tool(t, "client", "create", "--data", dir, "--name", "crash", "--scope", "system/*.cruds")
+	out, err := tool(t, "client", "create", "--data", dir, "--name", "crash", "--scope", "system/*.cruds system/AuditEvent.rs")
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &c)
 	}

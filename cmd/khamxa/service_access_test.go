@@ -111,14 +111,27 @@ func programsStory(t *testing.T, s *live, all *liveCaller) {
 		}
 	})
 	t.Run("no scope writes the audit trail", func(t *testing.T) {
-		all.wants(t, http.StatusOK, "GET", "/fhir/AuditEvent?_count=1", "")
-		all.wants(t, http.StatusForbidden, "POST", "/fhir/AuditEvent", `{"resourceType":"AuditEvent"}`)
-		kept := all.get(t, "/fhir/AuditEvent?_count=1").ids(t, "AuditEvent")
+		auditor := s.newProgram(t, "system/*.cruds system/AuditEvent.cruds")
+		auditor.wants(t, http.StatusForbidden, "POST", "/fhir/AuditEvent", `{"resourceType":"AuditEvent"}`)
+		kept := auditor.get(t, "/fhir/AuditEvent?_count=1").ids(t, "AuditEvent")
 		if len(kept) != 1 {
 			t.Fatalf("the trail has %q", kept)
 		}
-		all.wants(t, http.StatusForbidden, "PUT", "/fhir/AuditEvent/"+kept[0], `{"resourceType":"AuditEvent","id":"`+kept[0]+`"}`)
-		all.wants(t, http.StatusForbidden, "DELETE", "/fhir/AuditEvent/"+kept[0], "")
+		auditor.wants(t, http.StatusOK, "GET", "/fhir/AuditEvent/"+kept[0], "")
+		auditor.wants(t, http.StatusForbidden, "PUT", "/fhir/AuditEvent/"+kept[0], `{"resourceType":"AuditEvent","id":"`+kept[0]+`"}`)
+		auditor.wants(t, http.StatusForbidden, "DELETE", "/fhir/AuditEvent/"+kept[0], "")
+		confined := s.newProgram(t, "system/*.cruds system/AuditEvent.rs", hereCommune)
+		const query = "/fhir/Patient?_id=" + hereID + "&_revinclude=AuditEvent:entity"
+		if got := auditor.get(t, query).ids(t, "AuditEvent"); len(got) == 0 {
+			t.Error("who may read the trail does not get it by _revinclude: the case shows nothing")
+		}
+		for name, who := range map[string]*liveCaller{"a wildcard": all, "a program of one commune": confined} {
+			who.wants(t, http.StatusForbidden, "GET", "/fhir/AuditEvent?_count=1", "")
+			who.wants(t, http.StatusForbidden, "GET", "/fhir/AuditEvent/"+kept[0], "")
+			if got := who.get(t, query).ids(t, "AuditEvent"); len(got) > 0 {
+				t.Errorf("%s gets %q by _revinclude", name, got)
+			}
+		}
 	})
 	t.Run("credentials that are wrong", func(t *testing.T) {
 		form := "Content-Type: application/x-www-form-urlencoded"
@@ -175,6 +188,49 @@ func confinedStory(t *testing.T, s *live, all *liveCaller) {
 		if a := all.get(t, "/fhir/Patient/"+thereID); !strings.Contains(a.body, thereName) || a.header.Get("ETag") != `W/"2"` {
 			t.Errorf("the record of the other commune has changed: %s", a.body)
 		}
+		unassigned := `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"display":"X"}}`
+		here.wants(t, http.StatusForbidden, "POST", "/fhir/Observation", unassigned)
+		entry := `{"resource":` + unassigned + `,"request":{"method":"POST","url":"Observation"}}`
+		here.wants(t, http.StatusForbidden, "POST", "/fhir/", `{"resourceType":"Bundle","type":"transaction","entry":[`+entry+`]}`)
+	})
+	t.Run("what is the whole province's", func(t *testing.T) {
+		for _, typ := range []string{"Organization/tyt-", "Location/xa-"} {
+			kept := all.wants(t, http.StatusOK, "GET", "/fhir/"+typ+hereCommune, "")
+			here.wants(t, http.StatusOK, "GET", "/fhir/"+typ+hereCommune, "")
+			here.wants(t, http.StatusForbidden, "PUT", "/fhir/"+typ+hereCommune, kept.body)
+			here.wants(t, http.StatusForbidden, "DELETE", "/fhir/"+typ+hereCommune, "")
+			all.wants(t, http.StatusOK, "GET", "/fhir/"+typ+hereCommune, "")
+		}
+		here.wants(t, http.StatusForbidden, "POST", "/fhir/Practitioner", `{"resourceType":"Practitioner"}`)
+	})
+	for name, subject := range map[string]string{
+		"absolute":   `{"reference":"` + s.base + `/fhir/Patient/` + thereID + `"}`,
+		"elsewhere":  `{"reference":"https://other.example/fhir/Patient/` + thereID + `"}`,
+		"contained":  `{"reference":"#p"}`,
+		"identifier": `{"type":"Patient","identifier":{"system":"urn:x","value":"1"}}`,
+		"display":    `{"display":"` + thereName + `"}`,
+	} {
+		t.Run("a subject in another form: "+name, func(t *testing.T) {
+			id := "kx-form-" + name
+			body := `{"resourceType":"Observation","id":"` + id + `","status":"final","code":{"text":"x"},
+				"contained":[{"resourceType":"Patient","id":"p","name":[{"text":"` + thereName + `"}]}],"subject":` + subject + `}`
+			all.wants(t, http.StatusCreated, "PUT", "/fhir/Observation/"+id, body)
+			defer all.wants(t, http.StatusNoContent, "DELETE", "/fhir/Observation/"+id, "")
+			all.wants(t, http.StatusOK, "GET", "/fhir/Observation/"+id, "")
+			here.wants(t, http.StatusNotFound, "GET", "/fhir/Observation/"+id, "")
+			if got := here.get(t, "/fhir/Observation?_id="+id).ids(t, "Observation"); len(got) > 0 {
+				t.Errorf("found %q", got)
+			}
+		})
+	}
+	t.Run("a patient of a station in another form", func(t *testing.T) {
+		for _, station := range []string{`{"reference":"` + s.base + `/fhir/Organization/tyt-` + thereCommune + `"}`, `{"display":"Trạm"}`} {
+			body := `{"resourceType":"Patient","id":"kx-form","managingOrganization":` + station + `}`
+			all.do(t, "PUT", "/fhir/Patient/kx-form", body)
+			all.wants(t, http.StatusOK, "GET", "/fhir/Patient/kx-form", "")
+			here.wants(t, http.StatusNotFound, "GET", "/fhir/Patient/kx-form", "")
+		}
+		all.wants(t, http.StatusNoContent, "DELETE", "/fhir/Patient/kx-form", "")
 	})
 }
 

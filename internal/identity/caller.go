@@ -112,18 +112,39 @@ func (c Caller) Holders(roles ...Role) []string {
 	return holders
 }
 
-// Allows reports whether the caller may use the verb on the FHIR resource type. Clients: their scopes. Doctors and
-// specialists write and read patients' records, read everything else, and delete nothing; managers read figures and the
-// vocabulary behind them; administrators read who works where.
+// Allows reports whether the caller may use the verb on the FHIR resource type. Clients: their scopes; one that is confined to
+// communes writes what patients' records are made of and nothing else, whatever its scopes say, for stations, staff and rules
+// are the whole province's. Doctors and specialists write and read patients' records, read everything else, and delete nothing;
+// managers read figures and the vocabulary behind them; administrators read who works where.
 func (c Caller) Allows(resource string, verb Verb) bool {
 	if c.kind == clientCaller {
-		return c.scopes.Allows(resource, verb)
+		reads := verb == ReadVerb || verb == SearchVerb
+		return c.scopes.Allows(resource, verb) && (reads || c.client.Communes == nil || isRecord(resource))
 	}
 	return slices.ContainsFunc(c.Roles(), func(role Role) bool { return rights(role).Allows(resource, verb) })
 }
 
-// recordTypes are the resource types that a patient's record is made of, which who treats the patient writes: those of the Patient
-// compartment (R4, compartmentdefinition-patient.html) that are clinical or plan care. Stations, staff, devices, rules and the
+// AllowsByName reports whether the caller is a client whose scopes name the resource type and hold the verb: system/*.cruds does
+// not count, neither in the token nor in what the client was granted. It is for what nobody should get by asking for everything.
+func (c Caller) AllowsByName(resource string, verb Verb) bool {
+	if c.kind != clientCaller {
+		return false
+	}
+	granted, _ := ParseScopes(c.client.Scope)
+	return c.scopes.Names(resource, verb) && granted.Names(resource, verb)
+}
+
+func isRecord(resource string) bool {
+	for t := range strings.FieldsSeq(recordTypes) {
+		if t == resource {
+			return true
+		}
+	}
+	return false
+}
+
+// recordTypes are the resource types that a patient's record is made of, which who treats the patient writes, and a program that is
+// confined to communes: those of the Patient compartment (R4, compartmentdefinition-patient.html) that are clinical or plan care, and Task. Stations, staff, devices, rules and the
 // audit trail are not among them: writing those would change what others see and what is known of who saw it.
 const recordTypes = `AdverseEvent AllergyIntolerance Appointment AppointmentResponse Basic BodyStructure CarePlan CareTeam ClinicalImpression
 	Communication CommunicationRequest Composition Condition Consent DetectedIssue DeviceRequest DeviceUseStatement DiagnosticReport

@@ -117,6 +117,13 @@ func (s Scopes) Allows(resource string, verb Verb) bool {
 	})
 }
 
+// Names reports whether a scope that names the type holds the verb; "*" names none.
+func (s Scopes) Names(resource string, verb Verb) bool {
+	return resource != "*" && slices.ContainsFunc(s, func(scope Scope) bool {
+		return scope.Resource == resource && strings.IndexByte(scope.Verbs, byte(verb)) >= 0
+	})
+}
+
 // Narrow returns what is in both sets.
 func (s Scopes) Narrow(other Scopes) Scopes {
 	var out Scopes

@@ -44,6 +44,83 @@ func TestCreateClientRefuses(t *testing.T) {
 	}
 }
 
+// TestConfinedClient: what a program of a commune may write is what patients' records are made of, whatever its scopes say.
+func TestConfinedClient(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	for _, c := range []struct {
+		name     string
+		scope    string
+		communes []string
+		resource string
+		want     string
+	}{
+		{"a record", "system/*.cruds", []string{"14221"}, "Observation", "cruds"},
+		{"a patient", "system/*.cruds", []string{"14221"}, "Patient", "cruds"},
+		{"no more than the scope", "system/Observation.cr", []string{"14221"}, "Observation", "cr"},
+		{"a station", "system/*.cruds", []string{"14221"}, "Organization", "rs"},
+		{"a station, named", "system/Organization.cruds", []string{"14221"}, "Organization", "rs"},
+		{"a place", "system/*.cruds", []string{"14221"}, "Location", "rs"},
+		{"staff", "system/*.cruds", []string{"14221"}, "Practitioner", "rs"},
+		{"terminology", "system/*.cruds", []string{"14221"}, "ValueSet", "rs"},
+		{"a binary", "system/*.cruds", []string{"14221"}, "Binary", "rs"},
+		{"a station, without confinement", "system/*.cruds", nil, "Organization", "cruds"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := verbsOf(bearer(ctx, t, s, c.scope, "", c.communes...).Allows, c.resource); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestAllowsByName: a wildcard names nothing, in the token and in the grant.
+func TestAllowsByName(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	for _, c := range []struct{ granted, asked, want string }{
+		{"system/AuditEvent.rs", "", "rs"},
+		{"system/*.cruds system/AuditEvent.rs", "", "rs"},
+		{"system/*.cruds system/AuditEvent.rs", "system/AuditEvent.r", "r"},
+		{"system/*.cruds system/AuditEvent.rs", "system/*.cruds system/AuditEvent.rs", "rs"},
+		{"system/*.cruds", "", ""},
+		{"system/*.cruds", "system/AuditEvent.rs", ""},
+		{"system/Patient.rs", "", ""},
+	} {
+		t.Run(c.granted+" asked for "+c.asked, func(t *testing.T) {
+			if got := verbsOf(bearer(ctx, t, s, c.granted, c.asked).AllowsByName, "AuditEvent"); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+	doctor := identity.StaffCaller(identity.Staff{Roles: []identity.Grant{{Role: identity.Doctor}}})
+	if doctor.AllowsByName("Patient", identity.ReadVerb) || (identity.Caller{}).AllowsByName("Patient", identity.ReadVerb) {
+		t.Error("somebody without scopes has one by name")
+	}
+}
+
+// bearer is a new client with a token of the scope that it asks for.
+func bearer(ctx context.Context, t *testing.T, s *identity.Service, granted, asked string, communes ...string) identity.Caller {
+	t.Helper()
+	c, secret := client(t, s, granted, communes...)
+	token, err := s.Token(ctx, c.ID, secret, asked, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller, err := s.VerifyBearer(ctx, token.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caller
+}
+
+func verbsOf(allows func(string, identity.Verb) bool, resource string) (verbs string) {
+	for _, v := range []identity.Verb{identity.CreateVerb, identity.ReadVerb, identity.UpdateVerb, identity.DeleteVerb, identity.SearchVerb} {
+		if allows(resource, v) {
+			verbs += string(rune(v))
+		}
+	}
+	return verbs
+}
+
 func TestToken(t *testing.T) {
 	s, ctx := service(t), context.Background()
 	c, secret := client(t, s, "system/Observation.rs system/Patient.cruds", "14221")
