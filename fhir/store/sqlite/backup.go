@@ -23,7 +23,7 @@ func (db *DB) Backup(ctx context.Context, file string) error {
 	if err := os.Remove(partial); err != nil && !os.IsNotExist(err) {
 		return fault.Wrap(err, fault.Unavailable, op, "The backup cannot be written there.")
 	}
-	err := db.copyTo(ctx, partial)
+	err := db.holding(ctx, db.slow, op, func() error { return db.copyTo(ctx, partial) })
 	if err == nil {
 		err = fault.Wrap(settle(partial, file), fault.Unavailable, op, "The backup could not be written to the end.")
 	}

@@ -10,6 +10,7 @@ import (
 
 	lite "zombiezen.com/go/sqlite"
 
+	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 )
 
@@ -272,3 +273,52 @@ func DecodeEntry(b []byte) ([]byte, error) {
 
 // GiveName is the end of a backup.
 var GiveName = giveName
+
+// OccupyLong holds every place for searches, each with its read connection, until release is called.
+func (db *DB) OccupyLong() (release func()) {
+	return db.occupy(cap(db.long), db.readLong)
+}
+
+// OccupySlow holds the place of the check and the backup, with a read connection, until release is called.
+func (db *DB) OccupySlow() (release func()) {
+	return db.occupy(cap(db.slow), func(ctx context.Context, op string, f func(*lite.Conn) error) error {
+		return db.holding(ctx, db.slow, op, func() error { return db.read(ctx, op, f) })
+	})
+}
+
+func (db *DB) occupy(places int, read func(context.Context, string, func(*lite.Conn) error) error) (release func()) {
+	free, held := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{}, places)
+	for range places {
+		go func() {
+			_ = read(context.Background(), "test.Occupy", func(*lite.Conn) error {
+				held <- struct{}{}
+				<-free
+				return nil
+			})
+			done <- struct{}{}
+		}()
+	}
+	for range places {
+		<-held
+	}
+	return func() {
+		close(free)
+		for range places {
+			<-done
+		}
+	}
+}
+
+// Total is the total that a search gives when it counts at most counts candidates and estimates from at most guess.
+func (db *DB) Total(q *search.Query, within []string, counts, guess int) (n int, err error) {
+	err = db.read(context.Background(), "test.Total", func(conn *lite.Conn) error {
+		f := &finder{conn: conn, q: q, within: within, at: noSeq, budget: pageBudget, counts: counts, guess: guess}
+		if err := f.prepare(); err != nil {
+			return err
+		}
+		n, err = f.total()
+		return err
+	})
+	return n, err
+}

@@ -31,7 +31,7 @@ func (db *DB) Entries(ctx context.Context, after store.Seq, limit int) ([]store.
 	}
 	limit = min(limit, store.MaxEntries)
 	var list []store.Entry
-	err := db.read(ctx, op, func(conn *lite.Conn) error {
+	err := db.readLong(ctx, op, func(conn *lite.Conn) error {
 		applied, err := metaGet(conn, "applied")
 		if err != nil {
 			return err

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"math"
+	"slices"
 
 	lite "zombiezen.com/go/sqlite"
 
@@ -13,9 +15,10 @@ import (
 
 // Work that one answer may cost, in candidates that are read and checked.
 const (
-	pageBudget   = 20_000  // for a page; then it is cut short and has a Next
-	totalBudget  = 200_000 // for counting all matches; then an accurate total is refused
-	absentBudget = 1_000   // for a condition of a commit, since all writers wait for it; then it is refused
+	pageBudget     = 20_000  // for a page; then it is cut short and has a Next
+	totalBudget    = 200_000 // for counting all matches; then an accurate total is refused
+	estimateBudget = 20_000  // for estimating how many there are, when they are too many to count
+	absentBudget   = 1_000   // for a condition of a commit, since all writers wait for it; then it is refused
 )
 
 // finder is one search at one position of the log.
@@ -26,6 +29,8 @@ type finder struct {
 	at     store.Seq
 	plan   *plan
 	budget int
+	counts int // budget for counting all matches
+	guess  int // budget for estimating them
 }
 
 // hit is a candidate that matched.
@@ -46,7 +51,7 @@ func (db *DB) Search(ctx context.Context, q store.SearchRequest) (store.Page, er
 		return store.Page{}, err
 	}
 	var page store.Page
-	err = db.read(ctx, op, func(conn *lite.Conn) error {
+	err = db.readLong(ctx, op, func(conn *lite.Conn) error {
 		applied, err := metaGet(conn, "applied")
 		if err != nil {
 			return err
@@ -58,7 +63,7 @@ func (db *DB) Search(ctx context.Context, q store.SearchRequest) (store.Page, er
 		if at < 0 || at > store.Seq(applied) {
 			return fault.New(fault.Invalid, op, "The page link names a state that this store never had.")
 		}
-		f := &finder{conn: conn, q: q.Query, within: q.Within, at: at, budget: pageBudget}
+		f := &finder{conn: conn, q: q.Query, within: q.Within, at: at, budget: pageBudget, counts: totalBudget, guess: estimateBudget}
 		page, err = f.page(cur)
 		return err
 	})
@@ -113,13 +118,25 @@ func (f *finder) hits(from cursor, total *int) (hits []hit, next *cursor, err er
 func (f *finder) prepare() (err error) {
 	var holder []string
 	if f.within != nil {
-		holder = append(holder, holderKey(f.q.Type, ""))
-		for _, h := range f.within {
-			holder = append(holder, holderKey(f.q.Type, h))
-		}
+		holder = f.reach()
 	}
 	f.plan, err = makePlan(f.conn, f.q, holder)
 	return err
+}
+
+// reach are the keys of everything of the type that the caller may see.
+func (f *finder) reach() []string {
+	if f.within == nil {
+		return []string{search.TypeKey(f.q.Type)}
+	}
+	keys := []string{holderKey(f.q.Type, "")}
+	for _, h := range f.within {
+		if h != store.Nobody {
+			keys = append(keys, holderKey(f.q.Type, h))
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // inOrder finds matches after a rid in the order of creation. When the budget ends first, next continues where it ended.
@@ -182,32 +199,59 @@ func (f *finder) eligible(c *current) bool {
 	return c.live() && c.typ == f.q.Type && seqOf(c.place) <= f.at && store.Visible(f.within, c.holder)
 }
 
-// total counts all matches.
+// total counts all matches, or estimates them when they are too many to count and the query takes an estimate.
 func (f *finder) total() (int, error) {
 	if len(f.q.Clauses) == 0 && f.within == nil {
 		n, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
 		return int(n), err
 	}
-	n, seen := 0, 0
-	err := f.each(func(rid int64) error {
-		if seen++; seen > totalBudget {
+	n, _, all, err := f.countUpTo(f.plan, f.counts)
+	switch {
+	case err != nil || all:
+		return n, err
+	case f.q.Total == search.TotalEstimate:
+		return f.estimate()
+	}
+	return 0, fault.Newf(fault.TooCostly, "store.Search",
+		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", f.counts)
+}
+
+// estimate scales the share of matches among some of what the caller may see by how much that is. Nothing out of reach goes into
+// it: what it says of the size of the store is the size of the caller's part.
+func (f *finder) estimate() (int, error) {
+	reach := &plan{driver: way{keys: f.reach()}}
+	n, seen, all, err := f.countUpTo(reach, f.guess)
+	if err != nil || all || seen == 0 {
+		return n, err
+	}
+	rows := 0.0
+	for _, k := range reach.driver.keys {
+		some, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(k))
+		if err != nil {
+			return 0, err
+		}
+		rows += float64(some)
+	}
+	return int(math.Round(rows * float64(n) / float64(seen))), nil
+}
+
+// countUpTo counts the matches among the first candidates of a plan, at most limit of them; all says that there are no more.
+func (f *finder) countUpTo(p *plan, limit int) (n, seen int, all bool, err error) {
+	before := f.plan
+	f.plan = p
+	defer func() { f.plan = before }()
+	err = f.each(func(rid int64) error {
+		if seen == limit {
 			return errStop
 		}
+		seen++
 		_, ok, err := f.match(rid)
 		if ok {
 			n++
 		}
 		return err
 	})
-	switch {
-	case err == nil || stopped(err) != nil:
-		return n, err
-	case f.q.Total == search.TotalEstimate:
-		all, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
-		return int(float64(all) * float64(n) / float64(seen)), err
-	}
-	return 0, fault.Newf(fault.TooCostly, "store.Search",
-		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", totalBudget)
+	return n, seen, err == nil, stopped(err)
 }
 
 // each calls do with every candidate, in the order of creation.

@@ -38,8 +38,12 @@ type Options struct {
 	Dir     string           // the data folder; it is made if it is not there (mode 0700)
 	Log     *slog.Logger     // nil: nothing is logged
 	Clock   func() time.Time // nil: time.Now
-	Readers int              // read connections; 0: twice the processors, at least 4
+	Readers int              // read connections, at least 3; 0: twice the processors and two more, at least 6
 }
+
+// leastReaders is one read connection for each of three kinds of work that must not wait for another: what takes a moment (reading a
+// resource or a record, looking before a commit), searches, and the check and the backup.
+const leastReaders = 3
 
 // DB is an open store. It is safe for concurrent use; end it with Close.
 type DB struct {
@@ -48,6 +52,8 @@ type DB struct {
 	lock    *os.File
 	writer  *lite.Conn // the committer's; only Close touches it too, when the committer has ended
 	readers *sqlitex.Pool
+	long    chan struct{} // a place for each read connection that searches and readers of the log may hold
+	slow    chan struct{} // the one place for the check and the backup, which take minutes
 	head    *watermark
 
 	closing sync.RWMutex // held for reading while a request enters the queue
@@ -75,8 +81,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		o.Clock = time.Now
 	}
 	if o.Readers <= 0 {
-		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+		o.Readers = max(6, 2*runtime.GOMAXPROCS(0)+2)
 	}
+	o.Readers = max(leastReaders, o.Readers)
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, op, "The data folder cannot be made.")
 	}
@@ -105,6 +112,7 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	db := &DB{
 		log: o.Log, clock: o.Clock, lock: lock, writer: conn,
 		queue: make(chan *request, queueLength), done: make(chan struct{}),
+		long: make(chan struct{}, o.Readers/2), slow: make(chan struct{}, 1), // what is left is for what takes a moment
 	}
 	conn.SetInterrupt(ctx.Done())
 	w, err := newWriter(db, conn)
@@ -174,6 +182,23 @@ func (db *DB) Close() error {
 	// The writer last: SQLite then brings everything into the one file and removes the others.
 	err := errors.Join(db.readers.Close(), db.writer.Close(), db.lock.Close())
 	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")
+}
+
+// readLong is read for what may take seconds. It waits until fewer than half of the connections do such work, so that what takes a
+// moment never waits behind it.
+func (db *DB) readLong(ctx context.Context, op string, f func(*lite.Conn) error) error {
+	return db.holding(ctx, db.long, op, func() error { return db.read(ctx, op, f) })
+}
+
+// holding calls f with one of the places.
+func (db *DB) holding(ctx context.Context, places chan struct{}, op string, f func() error) error {
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return clean(ctx, ctx.Err(), op)
+	}
+	defer func() { <-places }()
+	return f()
 }
 
 // read calls f with a read connection that sees one moment of the store.

@@ -98,6 +98,43 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestADamagedBodyIsSaidOnce: a body of which one byte is wrong is one finding, and not also what the index has of the right one.
+func TestADamagedBodyIsSaidOnce(t *testing.T) {
+	for _, c := range []struct{ name, statement string }{
+		{"a value that is indexed", `UPDATE body SET data = CAST(replace(CAST(data AS TEXT), '"final"', '"fynal"') AS BLOB) WHERE place = (1 << 14) + 1`},
+		{"a member that is indexed", `UPDATE body SET data = CAST(replace(CAST(data AS TEXT), '"status"', '"statux"') AS BLOB) WHERE place = (1 << 14) + 1`},
+		{"the patient that it is about", `UPDATE body SET data = CAST(replace(CAST(data AS TEXT), 'Patient/p', 'Patient/q') AS BLOB) WHERE place = (1 << 14) + 1`},
+		{"the holder of a patient", `UPDATE body SET data = CAST(replace(CAST(data AS TEXT), 'Organization/a', 'Organization/c') AS BLOB) WHERE place = 1 << 14`},
+		{"no JSON any more", `UPDATE body SET data = CAST(replace(CAST(data AS TEXT), '{"', '["') AS BLOB) WHERE place = (1 << 14) + 1`},
+		{"gone", `DELETE FROM body WHERE place = (1 << 14) + 1`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			fill(t, dir)
+			if err := sqlite.Exec(dir, c.statement); err != nil {
+				t.Fatal(err)
+			}
+			findings, err := mustOpen(t, dir).Verify(t.Context(), nil)
+			if err != nil || len(findings) != 1 || findings[0].Seq != 1 || !strings.Contains(findings[0].Problem, "body of the version") {
+				t.Errorf("%v, %v; want the one body", findings, err)
+			}
+		})
+	}
+	t.Run("and an index that is wrong elsewhere", func(t *testing.T) {
+		dir := t.TempDir()
+		fill(t, dir)
+		for _, statement := range []string{`UPDATE body SET data = x'7b7d' WHERE place = (1 << 14) + 1`, "DELETE FROM idx WHERE k = CAST('Patient|' AS BLOB)"} {
+			if err := sqlite.Exec(dir, statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		findings, err := mustOpen(t, dir).Verify(t.Context(), nil)
+		if err != nil || len(findings) != 2 || !strings.Contains(findings[1].Problem, "lacks a key") {
+			t.Errorf("%v, %v; want the body and the key", findings, err)
+		}
+	})
+}
+
 func TestReindexHealsTheDerivedTables(t *testing.T) {
 	for _, statement := range []string{
 		"DELETE FROM hist", "DELETE FROM idx", "DELETE FROM member", "UPDATE res SET holder = 'x', vid = 9", "DELETE FROM res WHERE rid = 2",
