@@ -134,7 +134,7 @@ type apiClient struct {
 // newAPIClient registers a client that may do everything and read the audit trail, through the admin socket when a service runs.
 func newAPIClient(t *testing.T, dir string) (c apiClient) {
 	t.Helper()
-	out, err := tool(t, "client", "create", "--data", dir, "--name", "crash", "--scope", "system/*.cruds system/AuditEvent.rs")
+	out, err := tool(t, "client", "create", "--data", dir, "--name", "crash", "--scope", "system/*.cruds system/AuditEvent.rs", "--commune", wholeProvince)
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &c)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -291,7 +292,7 @@ func (s *live) newProgram(t *testing.T, scope string, communes ...string) *liveC
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
-	line := s.khamxa(t, "client create", "--name", "Test "+t.Name(), "--scope", scope, "--commune", strings.Join(communes, ","))
+	line := s.khamxa(t, "client create", "--name", "Test "+t.Name(), "--scope", scope, "--commune", cmp.Or(strings.Join(communes, ","), wholeProvince))
 	if err := json.Unmarshal([]byte(line), &made); err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
