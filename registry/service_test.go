@@ -88,7 +88,8 @@ func TestInstallPlacesPutsBack(t *testing.T) {
 	_, db := service(t)
 	edited := []byte(`{"resourceType":"Organization","id":"tyt-14215","name":"Trạm có tên mới"}`)
 	_, err := db.Commit(t.Context(), store.Transaction{Author: "system", Changes: []store.Change{
-		{Method: store.Delete, Type: "Organization", ID: "tyt-14221"}, {Method: store.Delete, Type: "Location", ID: "xa-14221"},
+		{Method: store.Delete, Type: "Organization", ID: "tyt-14221"},
+		{Method: store.Delete, Type: "Location", ID: "xa-14221"},
 		{Method: store.Put, Type: "Organization", ID: "tyt-14215", Body: edited},
 	}})
 	if err != nil {
