@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	models "github.com/samply/golang-fhir-models/fhir-models/fhir"
+
 	"khamxa/consult"
 	"khamxa/fhir"
+	"khamxa/fhir/model"
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
@@ -129,24 +132,24 @@ func (p *People) profiles(ctx context.Context, found []store.Version) ([]consult
 	return out, nil
 }
 
-// nameOf is an organisation's name, "" if it is not in the log.
+// nameOf is an organisation's name, "" if it is not in the log or holds values that R4 does not know: a consult does not wait for a name.
 func (p *People) nameOf(ctx context.Context, reference string) (string, error) {
-	typ, id, ok := strings.Cut(reference, "/")
+	id, ok := strings.CutPrefix(reference, "Organization/")
 	if !ok {
 		return "", nil
 	}
-	v, err := p.log.Read(ctx, typ, id)
+	v, err := p.log.Read(ctx, "Organization", id)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	r, err := fhir.Parse(v.Body)
-	if err != nil {
-		return "", err
+	organization, err := model.Read[models.Organization](v.Body)
+	if err != nil || organization.Name == nil {
+		return "", nil
 	}
-	return r.Root.Get("name").String(), nil
+	return *organization.Name, nil
 }
 
 func profileOf(v store.Version) (consult.Profile, error) {
