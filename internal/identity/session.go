@@ -36,11 +36,11 @@ const (
 
 // SignIn checks a login and password that came from an address (host without port) and opens a session. The token goes
 // into the cookie and is stored nowhere. Errors: fault.Unauthenticated for an unknown login, a wrong password and a
-// disabled account alike (same sentence, same time); fault.TooMany when the login or the address has failed too often.
+// disabled account alike (same sentence, same time); fault.TooMany when the login or the address has failed too often (guard.go says how often, and whom others' failures do not hold up).
 func (s *Service) SignIn(ctx context.Context, login, password, address string) (token string, who Staff, err error) {
 	const op = "identity.SignIn"
 	login = NormaliseLogin(login)
-	attempt, ok := s.guard.begin(login, address)
+	attempt, ok := s.begin(ctx, login, address)
 	if !ok {
 		return "", Staff{}, fault.New(fault.TooMany, op, TooManySignIns)
 	}
@@ -61,6 +61,7 @@ func (s *Service) SignIn(ctx context.Context, login, password, address string) (
 		return "", Staff{}, fault.New(fault.Unauthenticated, op, BadSignIn)
 	}
 	attempt.forgive()
+	s.familiar(ctx, login, address)
 	if stale {
 		s.rehash(ctx, login, password)
 		if a, _, err = s.account(ctx, login); err != nil {
@@ -78,7 +79,7 @@ func (s *Service) rehash(ctx context.Context, login, password string) {
 		_, err = s.change(ctx, login, func(a *account) error { a.Password = phc; return nil })
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "identity: a password hash was not renewed", "error", err)
+		s.log.WarnContext(ctx, "identity: a password hash was not renewed", "err", err)
 	}
 }
 
@@ -129,7 +130,7 @@ func (s *Service) touch(ctx context.Context, token string, sess session, version
 		expires = end
 	}
 	if err := s.save(ctx, sessionKey(token), sess, version, expires); err != nil && !fault.Is(err, fault.Conflict) {
-		s.log.WarnContext(ctx, "identity: a session was not prolonged", "error", err)
+		s.log.WarnContext(ctx, "identity: a session was not prolonged", "err", err)
 	}
 }
 

@@ -229,6 +229,69 @@ func TestSignInLimitPerAddress(t *testing.T) {
 	})
 }
 
+// TestStrangersDoNotLockOut: a stranger at the same address, or many at many, use up what failures are allowed; who was let in there
+// before still is, also after a restart, and guessing at that very login is held as ever.
+func TestStrangersDoNotLockOut(t *testing.T) {
+	const here, elsewhere = "2001:db8:1:2::1", "203.0.113.9"
+	floods := map[string]func(try func(login, address string)){
+		"at one address": func(try func(login, address string)) {
+			for i := range 60 {
+				try("nguoi"+itoa(i), "2001:db8:1:2::"+itoa(i+10))
+			}
+		},
+		"at one login": func(try func(login, address string)) {
+			for i := range 150 {
+				try("bs.hoa", "198.51.100."+itoa(i))
+			}
+		},
+	}
+	for name, flood := range floods {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, ctx := records.NewMemory(time.Now), context.Background()
+				s := serviceOn(t, store)
+				doctor(t, s, "bs.hoa")
+				doctor(t, s, "bs.lan")
+				signIn := func(s *identity.Service, login, password, address string) error {
+					_, _, err := s.SignIn(ctx, login, password, address)
+					return err
+				}
+				if err := signIn(s, "bs.hoa", password, here); err != nil {
+					t.Fatal(err)
+				}
+				for _, node := range []*identity.Service{s, serviceOn(t, store)} { // the second one as after a restart
+					limited := 0
+					flood(func(login, address string) {
+						if err := signIn(node, login, "không phải mật khẩu", address); fault.Is(err, fault.TooMany) {
+							limited++
+						}
+					})
+					if limited == 0 {
+						t.Fatal("the flood was not limited: the test shows nothing")
+					}
+					for range 3 {
+						if err := signIn(node, "bs.hoa", password, here); err != nil {
+							t.Errorf("who belongs there is shut out: %v", err)
+						}
+					}
+					strange, from := "bs.lan", here // a right password that was never right here
+					if name == "at one login" {
+						strange, from = "bs.hoa", elsewhere
+					}
+					wantCode(t, signIn(node, strange, password, from), fault.TooMany)
+					for range 5 {
+						wantCode(t, signIn(node, "bs.hoa", "không phải mật khẩu", here), fault.Unauthenticated)
+					}
+					wantCode(t, signIn(node, "bs.hoa", password, here), fault.TooMany)
+				}
+				time.Sleep(31 * 24 * time.Hour)
+				flood(func(login, address string) { _ = signIn(s, login, "không phải mật khẩu", address) })
+				wantCode(t, signIn(s, "bs.hoa", password, here), fault.TooMany) // not familiar any more
+			})
+		})
+	}
+}
+
 // Charging an attempt when it ends would let a burst of parallel guesses through.
 func TestSignInLimitHoldsForParallelGuesses(t *testing.T) {
 	s := service(t)

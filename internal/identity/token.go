@@ -44,7 +44,7 @@ type bearerClaims struct {
 // rate limit. Errors: fault.Unauthenticated, fault.TooMany, fault.Forbidden when no scope is left.
 func (s *Service) Token(ctx context.Context, id, secret, scope, from string) (Token, error) {
 	const op = "identity.Token"
-	try, ok := s.guard.begin("client "+id, from)
+	try, ok := s.begin(ctx, "client "+id, from)
 	if !ok {
 		return Token{}, fault.New(fault.TooMany, op, TooManySignIns)
 	}
@@ -55,6 +55,7 @@ func (s *Service) Token(ctx context.Context, id, secret, scope, from string) (To
 	if err != nil {
 		return Token{}, err
 	}
+	s.familiar(ctx, "client "+id, from)
 	granted, _ := ParseScopes(c.Scope)
 	if scope != "" {
 		asked, _ := ParseScopes(scope)
