@@ -16,6 +16,7 @@ import (
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
 	"khamxa/internal/identity/web"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 	"khamxa/internal/records"
 )
@@ -59,7 +60,7 @@ func start(t testing.TB, tls bool, edit func(*web.Options)) *site {
 		io.WriteString(w, "consults of "+caller.Name())
 	})
 	mux.With(s.web.RequireStaff()).Post("/consults", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })
-	handler := page.Secure(page.Compress(s.web.Chain(mux)), page.SecureOptions{})
+	handler := network.Loopback().Handler(page.Secure(page.Compress(s.web.Chain(mux)), page.SecureOptions{}))
 	if tls {
 		s.Server = httptest.NewTLSServer(handler)
 	} else {

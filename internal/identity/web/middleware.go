@@ -22,9 +22,15 @@ const (
 func (web *Web) Chain(next http.Handler) http.Handler { return web.Protect(web.Authenticate(next)) }
 
 // Protect refuses requests that change something and come from another site (CSRF), by Sec-Fetch-Site and Origin
-// (http.CrossOriginProtection). Programs without a browser send neither header and pass; their credential is not a cookie.
+// (http.CrossOriginProtection). Programs without a browser send neither header and pass; their credential is not a cookie. A browser that
+// sends Origin alone (Safari before 16.4) is compared with the request's Host, or with PublicURL: a proxy may put its own Host in.
 func (web *Web) Protect(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
+	if url := web.options.PublicURL; url != "" {
+		if err := guard.AddTrustedOrigin(url); err != nil {
+			web.options.Log.Error("identity: the public address is no origin", "err", err)
+		}
+	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.shell.Error(w, r, fault.New(fault.Forbidden, "web.Protect", crossOrigin))
 	}))

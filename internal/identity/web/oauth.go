@@ -8,6 +8,7 @@ import (
 
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 )
 
 // tokenAnswer is the success answer of the token endpoint (RFC 6749 section 5.1).
@@ -53,13 +54,13 @@ func (web *Web) token(w http.ResponseWriter, r *http.Request) {
 		refuseToken(w, http.StatusUnauthorized, "invalid_client", "Send the client id and secret with HTTP basic authentication.")
 		return
 	}
-	token, err := web.service.Token(r.Context(), id, secret, r.PostForm.Get("scope"), web.options.Address(r))
+	token, err := web.service.Token(r.Context(), id, secret, r.PostForm.Get("scope"), network.Address(r))
 	if err != nil {
-		web.refuseClient(w, r, err)
+		web.refuseClient(w, r, id, err)
 		return
 	}
 	if err := web.tell(r, audit.Event{Kind: "token", Action: audit.Execute, Outcome: audit.Success, Who: "Device/" + id}); err != nil {
-		web.refuseClient(w, r, err)
+		web.refuseClient(w, r, id, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, tokenAnswer{
@@ -68,20 +69,20 @@ func (web *Web) token(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuseClient turns a fault into an OAuth error.
-func (web *Web) refuseClient(w http.ResponseWriter, r *http.Request, err error) {
+func (web *Web) refuseClient(w http.ResponseWriter, r *http.Request, id string, err error) {
 	switch codeOf(err) {
 	case fault.Unauthenticated:
-		web.note(r, audit.Event{Kind: "token", Action: audit.Execute, Outcome: audit.Refused})
+		web.refused(r, network.Token, id, err)
 		w.Header().Set("WWW-Authenticate", `Basic realm="khamxa"`)
 		refuseToken(w, http.StatusUnauthorized, "invalid_client", fault.MessageOf(err))
 	case fault.Forbidden:
 		refuseToken(w, http.StatusBadRequest, "invalid_scope", fault.MessageOf(err))
 	case fault.TooMany:
-		web.note(r, audit.Event{Kind: "token", Action: audit.Execute, Outcome: audit.Refused})
+		web.refused(r, network.Token, id, err)
 		w.Header().Set("Retry-After", "60")
 		refuseToken(w, http.StatusTooManyRequests, "temporarily_unavailable", fault.MessageOf(err))
 	default:
-		web.options.Log.ErrorContext(r.Context(), "identity: no token could be given", "error", err)
+		web.options.Log.ErrorContext(r.Context(), "identity: no token could be given", "err", err)
 		refuseToken(w, http.StatusServiceUnavailable, "temporarily_unavailable", "No token can be given at this moment. Try again.")
 	}
 }

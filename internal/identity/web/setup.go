@@ -6,6 +6,7 @@ import (
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 )
 
@@ -89,7 +90,7 @@ func (web *Web) completeSetup(w http.ResponseWriter, r *http.Request) {
 		Kind: "staff.setup", Action: audit.Update, Outcome: audit.Success, Who: "Practitioner/" + staff.ID,
 		Role: firstRole(staff), Type: "Practitioner", Objects: []string{"Practitioner/" + staff.ID},
 	})
-	token, _, err := web.service.SignIn(r.Context(), staff.Login, password, web.options.Address(r))
+	token, _, err := web.service.SignIn(r.Context(), staff.Login, password, network.Address(r))
 	if err != nil {
 		http.Redirect(w, r, "/login", http.StatusSeeOther) // the account is ready; signing in by hand will work
 		return

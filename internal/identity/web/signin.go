@@ -5,6 +5,7 @@ import (
 
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 )
 
@@ -32,7 +33,7 @@ func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login, next := r.PostForm.Get("login"), localPath(r.PostForm.Get("next"))
-	token, staff, err := web.service.SignIn(r.Context(), login, r.PostForm.Get("password"), web.options.Address(r))
+	token, staff, err := web.service.SignIn(r.Context(), login, r.PostForm.Get("password"), network.Address(r))
 	if err != nil {
 		web.refuseLogin(w, r, login, next, err)
 		return
@@ -55,8 +56,7 @@ func (web *Web) refuseLogin(w http.ResponseWriter, r *http.Request, login, next 
 		web.shell.Error(w, r, err)
 		return
 	}
-	// What was typed as login is not told: it may be a password in the wrong field.
-	web.note(r, audit.Event{Kind: "sign-in", Action: audit.Execute, Outcome: audit.Refused})
+	web.refused(r, network.SignIn, login, err)
 	status := page.StatusOf(codeOf(err))
 	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "60")
@@ -75,7 +75,7 @@ func (web *Web) replaceSession(w http.ResponseWriter, r *http.Request, token str
 
 func (web *Web) dropSession(r *http.Request, token string) {
 	if err := web.service.SignOut(r.Context(), token); err != nil {
-		web.options.Log.WarnContext(r.Context(), "identity: an old session was not removed", "error", err)
+		web.options.Log.WarnContext(r.Context(), "identity: an old session was not removed", "err", err)
 	}
 }
 

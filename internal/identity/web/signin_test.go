@@ -2,14 +2,15 @@ package web_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 
 	"khamxa/internal/audit"
 	"khamxa/internal/identity"
-	"khamxa/internal/identity/web"
 )
 
 func TestSignInAndOut(t *testing.T) {
@@ -208,16 +209,35 @@ func TestHome(t *testing.T) {
 	s.browser(t).get("/logout").want(t, http.StatusMethodNotAllowed)
 }
 
+// TestAddressForLimits: behind a trusted proxy the limits and the audit trail know its callers apart.
 func TestAddressForLimits(t *testing.T) {
-	s := start(t, false, func(o *web.Options) {
-		o.Address = func(r *http.Request) string { return r.Header.Get("X-Test-Address") }
-	})
+	s := start(t, false, nil)
 	s.staff(t, "bs.hoa", identity.Doctor)
+	s.staff(t, "ql.minh", identity.Manager)
 	b := s.browser(t)
-	for range 6 {
-		b.do("POST", "/login", url.Values{"login": {"bs.hoa"}, "password": {"x"}}, "X-Test-Address", "192.0.2.1")
+	from := func(address, login, password string) answer {
+		return b.do("POST", "/login", url.Values{"login": {login}, "password": {password}}, "X-Forwarded-For", address)
 	}
-	good := url.Values{"login": {"bs.hoa"}, "password": {password}}
-	b.do("POST", "/login", good, "X-Test-Address", "192.0.2.1").want(t, http.StatusTooManyRequests)
-	b.do("POST", "/login", good, "X-Test-Address", "192.0.2.2").want(t, http.StatusSeeOther)
+	for i := range 31 { // a stranger, who also writes addresses of their own into the header
+		from(fmt.Sprintf("198.51.100.%d, 192.0.2.1", i), fmt.Sprint("nguoi", i), "x")
+	}
+	from("192.0.2.1", "ql.minh", password).want(t, http.StatusTooManyRequests)
+	from("192.0.2.2", "ql.minh", password).want(t, http.StatusSeeOther)
+	for i := range 6 { // one customer's many IPv6 addresses
+		from(fmt.Sprintf("2001:db8:1:2::%d", i), "bs.hoa", "x")
+	}
+	from("2001:db8:1:2::77", "bs.hoa", password).want(t, http.StatusTooManyRequests)
+	from("2001:db8:1:3::77", "bs.hoa", password).want(t, http.StatusSeeOther)
+	seen := map[string]bool{}
+	for _, e := range s.audit.Events() {
+		seen[e.Address] = true
+	}
+	for _, address := range []string{"192.0.2.1", "192.0.2.2", "2001:db8:1:2::0", "2001:db8:1:3::77"} {
+		if ip := netip.MustParseAddr(address).String(); !seen[ip] {
+			t.Errorf("no event names %s", ip)
+		}
+	}
+	if seen["127.0.0.1"] || seen["198.51.100.1"] {
+		t.Errorf("events name the proxy, or what a stranger wrote: %v", seen)
+	}
 }

@@ -8,7 +8,6 @@ package web
 import (
 	"embed"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 )
 
@@ -41,22 +41,23 @@ type Options struct {
 	// has the __Host- prefix, and a cookie without the prefix is not believed.
 	HTTPS bool
 
-	// PublicURL is how people reach the service ("https://kham.example.vn"), for links to hand out; "" takes the request's host.
+	// PublicURL is how people reach the service ("https://kham.example.vn"), for links to hand out, and the origin of pages that may
+	// change something whatever Host a proxy hands on; "" takes the request's host.
 	PublicURL string
 
 	// Communes are offered in the account form; empty makes it ask for codes.
 	Communes []Commune
 
-	// Address says where a request comes from, host without port, for rate limits and audit; nil takes the connection's
-	// address. Behind a proxy cmd gives a function that trusts that proxy's header.
-	Address func(*http.Request) string
+	// Refusals takes refused sign-ins and tokens; nil tells Log of them.
+	Refusals *network.Refusals
 }
 
 // Web serves the pages and wraps handlers. It is safe for concurrent use.
 type Web struct {
-	options Options
-	service *identity.Service
-	shell   *page.Shell
+	options  Options
+	service  *identity.Service
+	shell    *page.Shell
+	attempts attempts
 }
 
 // New makes the face of a service.
@@ -67,10 +68,10 @@ func New(o Options) *Web {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Address == nil {
-		o.Address = remoteAddress
+	if o.Refusals == nil {
+		o.Refusals = network.NewRefusals(o.Log, o.Clock, nil)
 	}
-	return &Web{options: o, service: o.Service, shell: o.Shell}
+	return &Web{options: o, service: o.Service, shell: o.Shell, attempts: newAttempts(o.Clock)}
 }
 
 // Routes mounts every path of this package, the role's home at "/", the assets of the shell, and the pages for an unknown
@@ -132,14 +133,6 @@ func Viewer(r *http.Request) page.Viewer {
 	return v
 }
 
-func remoteAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
 // baseURL is the address to put before a path in a link that is handed to somebody.
 func (web *Web) baseURL(r *http.Request) string {
 	if web.options.PublicURL != "" {
@@ -156,7 +149,7 @@ func (web *Web) secure(r *http.Request) bool { return web.options.HTTPS || r.TLS
 // tell records an audit event for the request. The caller decides what a failure means.
 func (web *Web) tell(r *http.Request, e audit.Event) error {
 	e.When = web.options.Clock().UTC()
-	e.Address = web.options.Address(r)
+	e.Address = network.Address(r)
 	if caller, ok := identity.From(r.Context()); ok && e.Who == "" {
 		e.Who = caller.Reference()
 		if roles := caller.Roles(); len(roles) > 0 {
@@ -169,6 +162,6 @@ func (web *Web) tell(r *http.Request, e audit.Event) error {
 // note is tell where a failure must not change the answer: a refusal stays a refusal.
 func (web *Web) note(r *http.Request, e audit.Event) {
 	if err := web.tell(r, e); err != nil {
-		web.options.Log.ErrorContext(r.Context(), "identity: an audit event was not kept", "kind", e.Kind, "error", err)
+		web.options.Log.ErrorContext(r.Context(), "identity: an audit event was not kept", "kind", e.Kind, "err", err)
 	}
 }
