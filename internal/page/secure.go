@@ -1,20 +1,30 @@
 package page
 
 import (
+	"context"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 )
 
 // SecureOptions tunes Secure. HTTPS says that people reach the service over TLS, here or at a proxy in front: it adds
-// Strict-Transport-Security.
-type SecureOptions struct{ HTTPS bool }
+// Strict-Transport-Security. PublicURL is the address that people see ("https://kham.example.vn"): the policy then names its host for
+// WebSockets, whatever Host a proxy hands on; "" takes the request's.
+type SecureOptions struct {
+	HTTPS     bool
+	PublicURL string
+}
 
 // Secure sets the security headers on every response of next, errors, redirects and files included: a strict
 // Content-Security-Policy without any unsafe source, no sniffing, no referrer, no framing, camera and microphone for our own
 // pages only, and no storing (assets say otherwise for themselves). Put it outermost.
 func Secure(next http.Handler, o SecureOptions) http.Handler {
+	public := socketsOf(o.PublicURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if public != "" {
+			r = r.WithContext(context.WithValue(r.Context(), socketsKey{}, public))
+		}
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentPolicy(r, nil, nil))
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -31,11 +41,33 @@ func Secure(next http.Handler, o SecureOptions) http.Handler {
 	})
 }
 
+// socketsKey is where the public address's WebSocket origin is in a request's context, for the pages' own policies.
+type socketsKey struct{}
+
+// socketsOf is the WebSocket origin of an address, "" if it has none that may stand in a policy.
+func socketsOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !plainHost(u.Host) {
+		return ""
+	}
+	if u.Scheme == "https" {
+		return "wss://" + u.Host
+	}
+	return "ws://" + u.Host
+}
+
+// plainHost reports whether a text is plainly a host, with or without a port: anything else is not repeated in a header.
+func plainHost(host string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?$`).MatchString(host)
+}
+
 // contentPolicy is the Content-Security-Policy of one response. Older Safari does not take 'self' for WebSockets
-// (WebKit bug 201591), so the host is named; a Host header that is not plainly a host and port is not repeated.
+// (WebKit bug 201591), so the host is named: that of the public address (Secure), else that of the request.
 func contentPolicy(r *http.Request, scripts, styles []string) string {
 	connect := "'self'"
-	if regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?$`).MatchString(r.Host) {
+	if public, ok := r.Context().Value(socketsKey{}).(string); ok {
+		connect += " " + public
+	} else if plainHost(r.Host) {
 		connect += " wss://" + r.Host + " ws://" + r.Host
 	}
 	return strings.Join([]string{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/andybalholm/brotli"
 
+	"khamxa/internal/fault"
 	"khamxa/internal/page"
 )
 
@@ -158,6 +159,32 @@ func TestCompress(t *testing.T) {
 			}
 			if got := decode(t, c.encoding, bytes.NewReader(rec.Body.Bytes())); got != c.want {
 				t.Errorf("%s accepting %q: %d bytes, want %d", c.path, c.accept, len(got), len(c.want))
+			}
+		}
+	}
+}
+
+// TestSecureBehindAProxy: the policy names the public host, whatever Host a proxy hands on, on pages and on everything else.
+func TestSecureBehindAProxy(t *testing.T) {
+	shell := shell(t)
+	for public, want := range map[string]string{
+		"https://kham.example.vn":      "connect-src 'self' wss://kham.example.vn;",
+		"https://kham.example.vn:8443": "connect-src 'self' wss://kham.example.vn:8443;",
+		"http://10.0.0.5:8080":         "connect-src 'self' ws://10.0.0.5:8080;",
+		"https://x; script-src *":      "connect-src 'self' wss://127.0.0.1:8080 ws://127.0.0.1:8080;",
+	} {
+		for name, handler := range map[string]http.Handler{
+			"a file": http.NotFoundHandler(),
+			"a page": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				shell.Error(w, r, fault.New(fault.NotFound, "test", ""))
+			}),
+		} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Host = "127.0.0.1:8080"
+			rec := httptest.NewRecorder()
+			page.Secure(handler, page.SecureOptions{PublicURL: public}).ServeHTTP(rec, r)
+			if got := rec.Header().Get("Content-Security-Policy"); !strings.Contains(got, want) {
+				t.Errorf("%s of %s: %q, want %q in it", name, public, got, want)
 			}
 		}
 	}
