@@ -164,17 +164,17 @@ func refused() error {
 }
 
 // Redeem brings a patient to their place. The first device with the secret is bound; afterwards only that device's token
-// opens, and the secret alone no longer does. TooMany when From has failed too often.
+// opens, and the secret alone no longer does. TooMany when From has failed too often; a bound device is never refused for that.
 func (s *Service) Redeem(ctx context.Context, r Redemption) (Place, error) {
-	if !s.limit.allow(r.From) {
-		return Place{}, fault.New(fault.TooMany, "consult.Redeem", "Too many attempts. Please wait a minute, or call the station.")
-	}
 	c, err := s.seat(ctx, r.Invitation, r.Device)
 	if err == nil {
 		return s.arrive(ctx, c, r)
 	}
 	if !fault.Is(err, fault.NotFound) {
 		return Place{}, err
+	}
+	if !s.limit.allow(r.From) {
+		return Place{}, fault.New(fault.TooMany, "consult.Redeem", "Too many attempts. Please wait a minute, or call the station.")
 	}
 	place, err := s.bind(ctx, r)
 	if fault.Is(err, fault.NotFound) {
@@ -277,13 +277,14 @@ func (s *Service) arrive(ctx context.Context, c Consult, r Redemption) (Place, e
 	return placeOf(c), nil
 }
 
-// PatientTicket gives the bound device its place and, while the room is open to it, a fresh ticket ("" otherwise).
+// PatientTicket gives the bound device its place and, while the room is open to it, a fresh ticket ("" otherwise). Others' failures from
+// the same address do not hold it up.
 func (s *Service) PatientTicket(ctx context.Context, r Redemption) (Place, string, error) {
-	if !s.limit.allow(r.From) {
-		return Place{}, "", fault.New(fault.TooMany, "consult.PatientTicket", "Too many attempts. Please wait a minute, or call the station.")
-	}
 	c, err := s.seat(ctx, r.Invitation, r.Device)
 	if fault.Is(err, fault.NotFound) {
+		if !s.limit.allow(r.From) {
+			return Place{}, "", fault.New(fault.TooMany, "consult.PatientTicket", "Too many attempts. Please wait a minute, or call the station.")
+		}
 		s.limit.fail(r.From)
 		return Place{}, "", refused()
 	}

@@ -215,6 +215,53 @@ func TestGuessing(t *testing.T) {
 	}
 }
 
+// TestStrangersAtTheSameAddress: behind carrier NAT, or a proxy that hides its callers, a stranger's failures do not take the call away
+// from a device that is bound.
+func TestStrangersAtTheSameAddress(t *testing.T) {
+	w := newWorld(t)
+	_, link, device := w.consultIn(t, consult.Arrived)
+	_, other, _ := w.consultIn(t, consult.Invited)
+	const from = "203.0.113.9"
+	for i := range 100 {
+		r := consult.Redemption{Invitation: link.Invitation, Secret: fmt.Sprint("guess", i), From: from}
+		if _, err := w.service.Redeem(t.Context(), r); err == nil {
+			t.Fatal("a guess opened")
+		}
+	}
+	bound := consult.Redemption{Invitation: link.Invitation, Device: device, From: from}
+	if _, ticket, err := w.service.PatientTicket(t.Context(), bound); err != nil || ticket == "" {
+		t.Errorf("the bound device gets no ticket: %v", err)
+	}
+	if _, err := w.service.Redeem(t.Context(), bound); err != nil {
+		t.Errorf("the bound device cannot come again: %v", err)
+	}
+	guess := consult.Redemption{Invitation: link.Invitation, Device: "guess", From: from}
+	_, _, err := w.service.PatientTicket(t.Context(), guess)
+	wantCode(t, err, fault.TooMany)
+	_, err = w.service.Redeem(t.Context(), consult.Redemption{Invitation: other.Invitation, Secret: "guess", From: from})
+	wantCode(t, err, fault.TooMany)
+}
+
+// TestGuessingOverIPv6: the many addresses of one customer are one.
+func TestGuessingOverIPv6(t *testing.T) {
+	w := newWorld(t)
+	_, link, _ := w.consultIn(t, consult.Invited)
+	stopped := 0
+	for i := range 100 {
+		r := consult.Redemption{Invitation: link.Invitation, Secret: "guess", From: fmt.Sprintf("2001:db8:1:2::%x", i)}
+		if _, err := w.service.Redeem(t.Context(), r); fault.Is(err, fault.TooMany) {
+			stopped++
+		}
+	}
+	if stopped != 70 {
+		t.Errorf("%d of 100 guesses were stopped, want 70", stopped)
+	}
+	r := consult.Redemption{Invitation: link.Invitation, Secret: link.Secret, From: "2001:db8:1:3::1"}
+	if _, err := w.service.Redeem(t.Context(), r); err != nil {
+		t.Errorf("another customer is stopped too: %v", err)
+	}
+}
+
 func TestTickets(t *testing.T) {
 	for _, p := range consult.Phases() {
 		t.Run(string(p), func(t *testing.T) {

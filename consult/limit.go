@@ -3,9 +3,12 @@ package consult
 import (
 	"sync"
 	"time"
+
+	"khamxa/internal/network"
 )
 
-// The rate limit on opening links counts failures only, per network address. An address may fail limitBurst times at once
+// The rate limit on opening links counts failures only, per network address (network.Group). It is not asked about a device that is bound
+// already: that one has proved who it is, and a stranger behind the same address must not take its call away. An address may fail limitBurst times at once
 // and once more every limitRefill. Many patients can share one address (carrier NAT), so the burst is generous; the secret's
 // 160 bits are the protection, the limit spares the server.
 const (
@@ -34,13 +37,14 @@ func newLimiter(now func() time.Time) *limiter {
 func (l *limiter) allow(from string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.level(from) < limitBurst
+	return l.level(network.Group(from)) < limitBurst
 }
 
 // fail counts a failure.
 func (l *limiter) fail(from string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	from = network.Group(from)
 	level := l.level(from)
 	if len(l.buckets) >= limitSources {
 		l.prune()

@@ -9,6 +9,7 @@ import (
 
 	"khamxa/consult"
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 )
 
@@ -76,6 +77,7 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) {
 	red.Secret, red.Attempt = body.Secret, body.Attempt
 	p, err := w.o.Service.Redeem(r.Context(), red)
 	if err != nil {
+		w.refused(r, err)
 		w.failJSON(rw, r, err, nil)
 		return
 	}
@@ -91,14 +93,26 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) {
 func (w *Web) patientTicket(rw http.ResponseWriter, r *http.Request) {
 	p, ticket, err := w.o.Service.PatientTicket(r.Context(), w.redemptionOf(r))
 	if err != nil {
+		w.refused(r, err)
 		w.failJSON(rw, r, err, nil)
 		return
 	}
 	answer(rw, http.StatusOK, placeOf(p, ticket))
 }
 
+// refused tells the operator that a link did not open. Which link it was is not told: its path belongs to a patient.
+func (w *Web) refused(r *http.Request, err error) {
+	switch fault.CodeOf(err) {
+	case fault.NotFound:
+		w.o.Refusals.Note(r.Context(), network.Invitation, network.Wrong, network.Address(r))
+	case fault.TooMany:
+		w.o.Refusals.Note(r.Context(), network.Invitation, network.TooMany, network.Address(r))
+	default: // ours
+	}
+}
+
 func (w *Web) redemptionOf(r *http.Request) consult.Redemption {
-	red := consult.Redemption{Invitation: chi.URLParam(r, "invitation"), From: w.o.Address(r)}
+	red := consult.Redemption{Invitation: chi.URLParam(r, "invitation"), From: network.Address(r)}
 	if c, err := r.Cookie(deviceCookie); err == nil {
 		red.Device = c.Value
 	}

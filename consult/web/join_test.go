@@ -113,6 +113,50 @@ func TestRedeemByPost(t *testing.T) {
 	}
 }
 
+// TestStrangersBehindTheProxy: behind a trusted proxy one stranger's guesses are held against the stranger, and the operator reads of them.
+func TestStrangersBehindTheProxy(t *testing.T) {
+	w := newWorld(t)
+	c := w.book()
+	_, link, err := w.service.Invite(t.Context(), w.doctor, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := func(address string) request {
+		return func(r *http.Request) {
+			r.RemoteAddr = "127.0.0.1:5000"
+			r.Header.Set("X-Forwarded-For", address)
+		}
+	}
+	path := "/j/" + link.Invitation
+	for i := range 60 {
+		want := http.StatusNotFound
+		if i >= 30 {
+			want = http.StatusTooManyRequests
+		}
+		if res := w.post(path+"/redeem", `{"secret":"guess"}`, asJSON, from("203.0.113.9")); res.StatusCode != want {
+			t.Fatalf("guess %d: %d, want %d", i, res.StatusCode, want)
+		}
+	}
+	res := w.post(path+"/redeem", `{"secret":"`+link.Secret+`"}`, asJSON, from("198.51.100.2"))
+	if res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 {
+		t.Fatalf("a patient elsewhere: %d", res.StatusCode)
+	}
+	for _, address := range []string{"198.51.100.2", "203.0.113.9"} { // the second: the patient is now where the stranger is
+		if got := w.post(path+"/ticket", "{}", asJSON, with(res.Cookies()[0]), from(address)); got.StatusCode != http.StatusOK {
+			t.Errorf("the bound device's ticket from %s: %d", address, got.StatusCode)
+		}
+	}
+	log := w.logs.String()
+	for _, line := range []string{"kind=invitation reason=wrong network=203.0.113.9", "kind=invitation reason=too-many network=203.0.113.9"} {
+		if strings.Count(log, line) != 1 {
+			t.Errorf("not once %s:\n%s", line, log)
+		}
+	}
+	if strings.Contains(log, link.Invitation) || strings.Contains(log, "198.51.100.2") {
+		t.Errorf("the log names the link, or somebody who was let in:\n%s", log)
+	}
+}
+
 func TestRedeemBadRequests(t *testing.T) {
 	w := newWorld(t)
 	for name, tt := range map[string]struct {

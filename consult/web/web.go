@@ -11,7 +11,6 @@ import (
 	"context"
 	"embed"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"khamxa/consult"
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 )
 
@@ -64,8 +64,8 @@ type Options struct {
 	// Audit keeps that a person's data was shown: Kind, Action, Type, Objects, Patient and Purpose are filled in, the rest is the
 	// caller's. If it fails nothing is shown. nil keeps nothing.
 	Audit func(*http.Request, audit.Event) error
-	// Address is the caller's network address, for the rate limit on links; nil takes RemoteAddr.
-	Address func(*http.Request) string
+	// Refusals takes attempts to open a link that were refused; nil tells Log of them.
+	Refusals *network.Refusals
 	// Chart is the address of a patient's chart; nil shows no link.
 	Chart func(patientID string) string
 	// Signal is where signalling listens; "" is /signal.
@@ -90,9 +90,6 @@ func New(o Options) (*Web, error) {
 	if o.BaseURL == nil {
 		o.BaseURL = ownURL
 	}
-	if o.Address == nil {
-		o.Address = remoteHost
-	}
 	if o.Audit == nil {
 		o.Audit = func(*http.Request, audit.Event) error { return nil }
 	}
@@ -104,6 +101,9 @@ func New(o Options) (*Web, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Refusals == nil {
+		o.Refusals = network.NewRefusals(o.Log, o.Clock, nil)
 	}
 	return &Web{o: o}, nil
 }
@@ -155,12 +155,4 @@ func ownURL(r *http.Request) string {
 
 func (w *Web) secure(r *http.Request) bool {
 	return r.TLS != nil || strings.HasPrefix(w.o.BaseURL(r), "https://")
-}
-
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -15,6 +15,7 @@ import (
 	"khamxa/consult/web"
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/internal/page"
 	"khamxa/internal/records"
 	"khamxa/signaling/client"
@@ -171,7 +172,7 @@ func newWorldWith(t testing.TB, live consult.Rooms) *world {
 	r := chi.NewRouter()
 	pages.Routes(r)
 	r.Handle("/assets/*", shell.Assets())
-	w.handler = page.Secure(r, page.SecureOptions{})
+	w.handler = network.Loopback().Handler(page.Secure(r, page.SecureOptions{}))
 	return w
 }
 
