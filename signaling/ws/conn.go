@@ -25,6 +25,7 @@ type conn struct {
 	pinger  *time.Timer
 
 	mu      sync.Mutex
+	group   string // network.Group of the client until it is welcomed, then ""
 	queue   []outgoing
 	bytes   int
 	writing bool
@@ -46,6 +47,10 @@ func (c *conn) Send(text []byte) bool {
 	defer c.mu.Unlock()
 	if c.closing || len(c.queue) >= wire.MaxQueued || c.bytes+len(text) > wire.MaxQueuedBytes {
 		return false
+	}
+	if c.group != "" && wire.TypeOf(text) == (*wire.Welcome)(nil).Type() {
+		c.handler.known(c.group)
+		c.group = ""
 	}
 	c.push(outgoing{ws.OpText, text})
 	return true
@@ -132,7 +137,7 @@ func (c *conn) flush(batch []outgoing) error {
 func (c *conn) finish() {
 	if c.read && !c.writing {
 		c.socket.Close()
-		c.handler.leave()
+		c.handler.leave(c.group)
 	}
 }
 

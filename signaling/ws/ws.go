@@ -1,6 +1,7 @@
 // Package ws carries signalling over WebSocket (RFC 6455): it turns GET /signal into links of a signaling.Server.
 //
-// It frames, counts bytes, pings, and closes with the right status; it does not look into messages. cmd/khamxa mounts the Handler.
+// It frames, counts bytes, pings, and closes with the right status; of messages it looks for one alone, the server's welcome: until then a
+// connection is a stranger's, and there are fewer places for those. cmd/khamxa mounts the Handler.
 //
 // An idle connection is one parked goroutine and about a kilobyte of state: the request's goroutine and buffers go back to
 // net/http, a writer runs only while there is something to write, and nothing is kept to read into. Measured by
@@ -9,6 +10,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -20,11 +22,18 @@ import (
 	"github.com/gobwas/ws"
 
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/signaling"
 )
 
-// DefaultMaxConnections is used when Options has no other number.
-const DefaultMaxConnections = 20_000
+// Used when Options has no other numbers. A page says hello at once, so a connection that has not been welcomed is young, or a stranger's:
+// there are fewer places for those, so that whoever has no ticket cannot take the places of those who have. Many people may share one
+// address (carrier NAT) and come again at the same moment, when the service was restarted; who is refused then tries again.
+const (
+	DefaultMaxConnections      = 20_000
+	DefaultMaxUnheard          = 5_000
+	DefaultMaxUnheardByAddress = 100
+)
 
 // Options are what a Handler is made of.
 type Options struct {
@@ -34,31 +43,48 @@ type Options struct {
 	PublicURL string
 	// MaxConnections bounds the open connections; 0 means DefaultMaxConnections.
 	MaxConnections int
+	// MaxUnheard bounds those of them that have not been welcomed yet, MaxUnheardByAddress those from one address (network.Group); 0 means
+	// DefaultMaxUnheard and DefaultMaxUnheardByAddress.
+	MaxUnheard, MaxUnheardByAddress int
+	// Refusals takes connections that were refused because their address has too many; nil takes none.
+	Refusals *network.Refusals
 	// Log may be nil.
 	Log *slog.Logger
 }
 
 // Handler upgrades requests and serves their connections until they end.
 type Handler struct {
-	server *signaling.Server
-	origin string // "" means the request's own host
-	max    int
-	log    *slog.Logger
+	server   *signaling.Server
+	origin   string // "" means the request's own host
+	max      int
+	unheard  places // bounds, not numbers
+	refusals *network.Refusals
+	log      *slog.Logger
 
 	mu       sync.Mutex
 	open     int
+	waiting  int            // of them, not welcomed yet
+	byGroup  map[string]int // the waiting by network.Group
 	draining bool
 	ended    chan struct{} // closed when a draining handler has no connection left
 }
 
+// places bounds connections that have not been welcomed: of all, and of one address.
+type places struct{ all, each int }
+
 // New makes a handler. fault.Invalid if PublicURL is not an http or https URL.
 func New(o Options) (*Handler, error) {
-	h := &Handler{server: o.Server, max: o.MaxConnections, log: o.Log, ended: make(chan struct{})}
-	if h.max == 0 {
-		h.max = DefaultMaxConnections
+	h := &Handler{
+		server: o.Server, max: o.MaxConnections, unheard: places{o.MaxUnheard, o.MaxUnheardByAddress}, refusals: o.Refusals, log: o.Log,
+		byGroup: map[string]int{}, ended: make(chan struct{}),
 	}
+	h.max = cmp.Or(h.max, DefaultMaxConnections)
+	h.unheard = places{cmp.Or(h.unheard.all, DefaultMaxUnheard), cmp.Or(h.unheard.each, DefaultMaxUnheardByAddress)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.refusals == nil {
+		h.refusals = network.NewRefusals(nil, time.Now, nil)
 	}
 	if o.PublicURL != "" {
 		u, err := url.Parse(o.PublicURL)
@@ -78,7 +104,7 @@ func originOf(u *url.URL) string {
 }
 
 // ServeHTTP upgrades GET /signal. It answers 403 to a page of another origin, 426 to what is no WebSocket request, and 503 with Retry-After
-// when it is full or draining.
+// when it is full or draining, or when too many connections, or too many from this address, have not been welcomed yet.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.Method != http.MethodGet {
 		w.Header().Set("Upgrade", "websocket")
@@ -89,7 +115,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Pages of another origin may not connect.", http.StatusForbidden)
 		return
 	}
-	if !h.enter() {
+	address := network.Address(r)
+	group := network.Group(address)
+	if free, crowded := h.enter(group); !free {
+		if crowded {
+			h.refusals.Note(r.Context(), network.Signal, network.TooMany, address)
+		}
 		w.Header().Set("Retry-After", "2")
 		http.Error(w, "The server is full or is being restarted. Try again in a moment.", http.StatusServiceUnavailable)
 		return
@@ -99,10 +130,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if socket != nil {
 			socket.Close()
 		}
-		h.leave()
+		h.leave(group)
 		return
 	}
-	c := &conn{handler: h, socket: socket}
+	c := &conn{handler: h, socket: socket, group: group}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n)
 		c.early = append([]byte(nil), early...)
@@ -131,19 +162,44 @@ func (h *Handler) allowed(r *http.Request) bool {
 	return strings.EqualFold(u.Host, r.Host) && (r.TLS == nil || u.Scheme == "https")
 }
 
-func (h *Handler) enter() bool {
+// enter takes a place for a connection that nobody knows yet, or says whether its own address is what is crowded.
+func (h *Handler) enter(group string) (free, crowded bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.draining || h.open >= h.max {
-		return false
+	if h.draining || h.open >= h.max || h.waiting >= h.unheard.all {
+		return false, false
+	}
+	if h.byGroup[group] >= h.unheard.each {
+		return false, true
 	}
 	h.open++
-	return true
+	h.waiting++
+	h.byGroup[group]++
+	return true, false
 }
 
-func (h *Handler) leave() {
+// known gives back the place among the unknown: the connection has been welcomed.
+func (h *Handler) known(group string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.forget(group)
+}
+
+// forget needs the lock.
+func (h *Handler) forget(group string) {
+	h.waiting--
+	if h.byGroup[group]--; h.byGroup[group] == 0 {
+		delete(h.byGroup, group)
+	}
+}
+
+// leave ends a connection: group is where it is still unknown from, "" when it has been welcomed.
+func (h *Handler) leave(group string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if group != "" {
+		h.forget(group)
+	}
 	h.open--
 	if h.draining && h.open == 0 {
 		close(h.ended)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/media/mediatest"
 	"khamxa/signaling"
 	"khamxa/signaling/signalingtest"
@@ -43,7 +44,7 @@ func start(t *testing.T, o ws.Options) *service {
 		t.Fatal(err)
 	}
 	s.handler = handler
-	web := httptest.NewServer(handler)
+	web := httptest.NewServer(network.Loopback().Handler(handler))
 	s.address = strings.TrimPrefix(web.URL, "http://")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
