@@ -21,11 +21,13 @@ const (
 	MaxHeaderBytes    = 32 << 10
 )
 
-// ServeHTTP serves until ctx ends, then stops taking connections, gives requests in progress up to drain to finish, and returns nil. It
-// returns the listener's error if serving ends by itself. The listener is closed in any case.
+// ServeHTTP serves until ctx ends, then stops taking connections, gives requests in progress up to drain to finish, and returns nil. What a
+// client is still sending then has to arrive within bodyGrace: an answer is worth waiting for, half a request is not. It returns the
+// listener's error if serving ends by itself. The listener is closed in any case.
 func ServeHTTP(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration, log *slog.Logger) error {
+	arriving := newArrivals()
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           arriving.handler(handler),
 		ReadHeaderTimeout: ReadHeaderTimeout,
 		ReadTimeout:       ReadTimeout,
 		WriteTimeout:      WriteTimeout,
@@ -34,6 +36,8 @@ func ServeHTTP(ctx context.Context, listener net.Listener, handler http.Handler,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// Requests outlive ctx by the drain, so they must not inherit its end.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ConnContext: arriving.context,
+		ConnState:   arriving.state,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -44,6 +48,7 @@ func ServeHTTP(ctx context.Context, listener net.Listener, handler http.Handler,
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	arriving.hurry()
 	if err := server.Shutdown(limit); err != nil {
 		log.Warn("requests were cut off at the end of the drain", "err", err)
 		_ = server.Close()
