@@ -124,7 +124,7 @@ func (w *Web) showChart(rw http.ResponseWriter, r *http.Request, a Actor, id str
 	if err != nil {
 		return err
 	}
-	if err := w.sawChart(r, id); err != nil {
+	if err := w.sawPerson(r, "registry.chart.read", id); err != nil {
 		return err
 	}
 	v, err := w.chartView(w.o.Shell.Lang(r), a, c)
@@ -145,9 +145,10 @@ func (w *Web) showChart(rw http.ResponseWriter, r *http.Request, a Actor, id str
 	return nil
 }
 
-func (w *Web) sawChart(r *http.Request, id string) error {
+// sawPerson keeps that one person's data is about to be shown.
+func (w *Web) sawPerson(r *http.Request, kind, id string) error {
 	ref := "Patient/" + id
-	return w.o.Audit(r, audit.Event{Kind: "registry.chart.read", Action: audit.Read, Type: "Patient", Objects: []string{ref}, Patient: ref, Purpose: "TREAT"})
+	return w.o.Audit(r, audit.Event{Kind: kind, Action: audit.Read, Type: "Patient", Objects: []string{ref}, Patient: ref, Purpose: "TREAT"})
 }
 
 func (w *Web) chartView(lang page.Lang, a Actor, c registry.Chart) (chartView, error) {

@@ -66,6 +66,9 @@ func (w *Web) register(rw http.ResponseWriter, r *http.Request, a Actor) error {
 		for _, p := range similar {
 			v.Similar = append(v.Similar, w.personView(w.o.Shell.Lang(r), p))
 		}
+		if err := w.sawPeople(r, "registry.patients.similar", v.Similar); err != nil {
+			return err
+		}
 		w.showRegister(rw, r, a, v, http.StatusConflict)
 		return nil
 	}

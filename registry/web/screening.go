@@ -101,6 +101,9 @@ func (w *Web) showScreening(rw http.ResponseWriter, r *http.Request, a Actor, pa
 	if err != nil {
 		return err
 	}
+	if err := w.sawPerson(r, "registry.screening.read", c.Patient.ID); err != nil {
+		return err
+	}
 	lang := w.o.Shell.Lang(r)
 	person := w.personView(lang, c.Patient)
 	v.Person, v.Max = &person, civil(w.o.Clock()).Format(formTime)

@@ -60,6 +60,7 @@ type world struct {
 	book    *cohort.Follower
 	service *registry.Service
 	handler http.Handler
+	routes  chi.Router
 	actor   web.Actor
 	nobody  bool
 	audit   audit.Memory
@@ -136,6 +137,8 @@ func (w *world) serve(clock func() time.Time) {
 	}
 	r := chi.NewRouter()
 	pages.Routes(r)
+	w.routes = chi.NewRouter()
+	pages.Routes(w.routes)
 	r.Handle("/assets/*", shell.Assets())
 	w.handler = page.Secure(r, page.SecureOptions{})
 }
