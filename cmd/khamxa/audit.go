@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"khamxa/internal/audit"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/network"
 )
 
 // trail keeps events as AuditEvent resources in the log (FHIR R4, auditevent.html): beside the records, and chained like them.
@@ -116,7 +116,7 @@ func (t trail) rest(ctx context.Context, e rest.Event) error {
 	caller, _ := identity.From(ctx)
 	event := audit.Event{
 		Kind: "fhir." + e.Interaction, Action: actionOf(e.Interaction), Outcome: outcomeOf(e.Outcome), When: e.Time,
-		Who: e.Author, Role: roleOf(caller, e.Author), Address: addressFrom(ctx), Type: e.Type,
+		Who: e.Author, Role: roleOf(caller, e.Author), Address: network.From(ctx), Type: e.Type,
 	}
 	objects := e.Resources
 	if len(objects) == 0 && e.ID != "" {
@@ -173,28 +173,6 @@ func roleOf(c identity.Caller, who string) string {
 func (t trail) pages(r *http.Request, e audit.Event) error {
 	caller, _ := identity.From(r.Context())
 	e.Who, e.Role = caller.Reference(), roleOf(caller, caller.Reference())
-	e.Address, e.When, e.Outcome = remoteHost(r), t.clock(), audit.Success
+	e.Address, e.When, e.Outcome = network.Address(r), t.clock(), audit.Success
 	return t.keep(r.Context(), e, "")
-}
-
-// addressKey is where the request's network address is in its context, for those who see no request.
-type addressKey struct{}
-
-func withAddress(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), addressKey{}, remoteHost(r))))
-	})
-}
-
-func addressFrom(ctx context.Context) string {
-	address, _ := ctx.Value(addressKey{}).(string)
-	return address
-}
-
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -18,6 +18,7 @@ import (
 	"khamxa/internal/daemon"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/network"
 	"khamxa/media"
 	"khamxa/media/remote"
 	"khamxa/signaling"
@@ -52,7 +53,7 @@ type beat struct {
 const silence = 3 * time.Second
 
 // startCalls starts the parts, each as soon as what it stands on is there. After an error what was started is stopped again.
-func startCalls(ctx context.Context, s settings, tickets *identity.Tickets, log *slog.Logger, clock func() time.Time) (_ *calls, err error) {
+func startCalls(ctx context.Context, s settings, tickets *identity.Tickets, refusals *network.Refusals, log *slog.Logger, clock func() time.Time) (_ *calls, err error) {
 	c := &calls{log: log, clock: clock, node: externalNode, observed: make(chan signaling.RoomEvent, 1024)}
 	defer func() {
 		if err != nil {
@@ -80,7 +81,7 @@ func startCalls(ctx context.Context, s settings, tickets *identity.Tickets, log 
 	c.signalling = signaling.New(signaling.Options{
 		Plane: remote.NewClient(c.conn, c.node), Tickets: verifier(tickets), Events: c.told, Log: log, Clock: clock,
 	})
-	c.sockets, err = ws.New(ws.Options{Server: c.signalling, PublicURL: s.publicURL, Log: log})
+	c.sockets, err = ws.New(ws.Options{Server: c.signalling, PublicURL: s.publicURL, Refusals: refusals, Log: log})
 	return c, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"khamxa/fhir/rest"
+	"khamxa/internal/network"
 )
 
 // metrics is what /metrics tells: numbers by route and by kind, never by person.
@@ -20,6 +21,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	pages    *prometheus.HistogramVec
 	fhir     *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -31,8 +33,16 @@ func newMetrics() *metrics {
 		fhir: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "khamxa_fhir_seconds", Help: "Time to answer an interaction below /fhir, by interaction and status.", Buckets: prometheus.DefBuckets,
 		}, []string{"interaction", "status"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "khamxa_refused_total", Help: "Requests of strangers that were refused: a wrong credential, or too many from one address.",
+		}, []string{"kind", "reason"}),
 	}
-	m.registry.MustRegister(m.pages, m.fhir, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, kind := range []network.Kind{network.SignIn, network.Token, network.Invitation} { // there from the start: an alarm can be set
+		m.refused.WithLabelValues(string(kind), string(network.Wrong))
+		m.refused.WithLabelValues(string(kind), string(network.TooMany))
+	}
+	m.refused.WithLabelValues(string(network.Signal), string(network.TooMany))
+	m.registry.MustRegister(m.pages, m.fhir, m.refused, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -44,6 +54,11 @@ func (m *metrics) handler() http.Handler {
 // interaction takes one finished request below /fhir.
 func (m *metrics) interaction(f rest.Finished) {
 	m.fhir.WithLabelValues(f.Interaction, strconv.Itoa(f.Status)).Observe(f.Took.Seconds())
+}
+
+// refusal takes one request that was refused to a stranger.
+func (m *metrics) refusal(kind network.Kind, reason network.Reason) {
+	m.refused.WithLabelValues(string(kind), string(reason)).Inc()
 }
 
 // observe counts the requests of a router by their route's pattern. What belongs to no route is counted as one: a stranger's paths must

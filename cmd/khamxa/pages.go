@@ -54,7 +54,7 @@ func (s *service) newStaffPages(shell *page.Shell) *idweb.Web {
 	}
 	return idweb.New(idweb.Options{
 		Service: s.core.staff, Shell: shell, Audit: s.trail, Log: s.core.log, Clock: s.core.clock,
-		HTTPS: s.set.https(), PublicURL: s.set.publicURL, Communes: choices,
+		HTTPS: s.set.https(), PublicURL: s.set.publicURL, Communes: choices, Refusals: s.refusals,
 	})
 }
 
@@ -77,7 +77,7 @@ func (s *service) newConsultPages(shell *page.Shell, staff *idweb.Web) (*consult
 	o := consultweb.Options{
 		Shell: shell, Service: s.consults, Finder: record.NewPeople(s.core.store), Actor: consultActor,
 		Staff: staff.RequireStaff(identity.Doctor), Clinic: consultweb.Clinic{Name: s.set.clinicName, Phone: s.set.clinicPhone},
-		Classify: classify(shell, treated), Watch: s.news().watch, Chart: chartPath, Audit: s.trail.pages, Clock: s.core.clock, Log: s.core.log,
+		Classify: classify(shell, treated), Watch: s.news().watch, Chart: chartPath, Audit: s.trail.pages, Refusals: s.refusals, Clock: s.core.clock, Log: s.core.log,
 	}
 	if base := s.set.publicURL; base != "" {
 		o.BaseURL = func(*http.Request) string { return base }
@@ -135,8 +135,9 @@ func (s *service) newHandler(ctx context.Context) (http.Handler, error) {
 
 	top := http.NewServeMux() // signalling stands beside the pages: a hijacked connection has no status, and is no page
 	top.Handle("/signal", s.calls.sockets)
-	top.Handle("/", page.Compress(withAddress(staff.Chain(untilDrained(s.draining, r)))))
-	return page.Secure(top, page.SecureOptions{HTTPS: s.set.https()}), nil
+	top.Handle("/", page.Compress(staff.Chain(untilDrained(s.draining, r))))
+	// Outermost is whose request it is: limits, the trail and signalling ask.
+	return s.set.proxies.Handler(page.Secure(top, page.SecureOptions{HTTPS: s.set.https(), PublicURL: s.set.publicURL})), nil
 }
 
 // recovered answers a request whose handler panicked, and keeps the others going. It is a fault of ours and is logged as one: with the

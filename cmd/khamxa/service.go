@@ -10,6 +10,7 @@ import (
 	"khamxa/consult"
 	"khamxa/internal/daemon"
 	"khamxa/internal/fault"
+	"khamxa/internal/network"
 	"khamxa/registry/cohort"
 )
 
@@ -21,6 +22,7 @@ type service struct {
 	calls    *calls
 	consults *consult.Service
 	metrics  *metrics
+	refusals *network.Refusals // what strangers were refused
 	health   *daemon.Health
 	handler  http.Handler
 
@@ -42,6 +44,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 		set: set, core: c, trail: trail{log: c.store, clock: c.clock}, metrics: newMetrics(), listener: listener,
 		draining: make(chan struct{}), stopFigures: func() {},
 	}
+	s.refusals = network.NewRefusals(c.log, c.clock, s.metrics.refusal)
 	defer func() {
 		if err != nil {
 			s.stop()
@@ -52,7 +55,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 		return nil, err
 	}
 	s.followLog(ctx)
-	if s.calls, err = startCalls(ctx, set, c.staff.Tickets(), c.log, c.clock); err != nil {
+	if s.calls, err = startCalls(ctx, set, c.staff.Tickets(), s.refusals, c.log, c.clock); err != nil {
 		return nil, err
 	}
 	s.health = &daemon.Health{Checks: append(s.checks(), s.calls.checks()...)}

@@ -8,15 +8,19 @@ import (
 	"strings"
 
 	"khamxa/internal/daemon"
+	"khamxa/internal/network"
 )
 
 // settings are the flags of serve, checked.
 type settings struct {
 	data, listen, store, bus, media, publicURL string
+	trustedProxy                               string
 	mediaListen, mediaPublicIP                 string
 	clinicName, clinicPhone                    string
 	demo, check                                bool
 	level                                      slog.Level
+
+	proxies network.Proxies // of trustedProxy, after validate
 }
 
 // Values of --store, --bus and --media that are not addresses.
@@ -34,6 +38,7 @@ func (s *settings) flags() *flag.FlagSet {
 	set.StringVar(&s.data, "data", "", "data `folder`; made if it is not there")
 	set.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`host:port` for pages, FHIR and signalling, in plain HTTP: keep it on loopback, behind a proxy that does TLS")
 	set.StringVar(&s.publicURL, "public-url", "", "the `address` that people see, https://kham.example.vn; empty: that of each request")
+	set.StringVar(&s.trustedProxy, "trusted-proxy", "", "whose X-Forwarded-For says where a request comes from: `addresses` and networks with commas, loopback, or none; empty: loopback when --public-url is https, else none")
 	set.StringVar(&s.store, "store", storeSQLite, "where resources are kept: sqlite, in the data folder")
 	set.StringVar(&s.bus, "bus", embedded, "what carries events between processes: embedded, or nats://host:port")
 	set.StringVar(&s.media, "media", embedded, "embedded: the media process is started and watched; external: a media node (khamxa media) runs elsewhere")
@@ -78,7 +83,26 @@ func (s *settings) validate() error {
 			return usagef("--media-listen is host:port, such as 0.0.0.0:%s", defaultMediaPort)
 		}
 	}
-	return s.validateURL()
+	if err := s.validateURL(); err != nil {
+		return err
+	}
+	return s.validateProxies()
+}
+
+// validateProxies says whom to believe about where requests come from. Plain HTTP is served, so whoever is reached over https has a proxy in
+// front, and by default it is on this machine.
+func (s *settings) validateProxies() (err error) {
+	list := s.trustedProxy
+	switch {
+	case list == "" && s.https():
+		list = "loopback"
+	case list == "":
+		list = "none"
+	}
+	if s.proxies, err = network.ParseProxies(list); err != nil {
+		return usagef("--trusted-proxy is none, loopback, or addresses and networks such as 10.0.0.5,10.1.0.0/24")
+	}
+	return nil
 }
 
 func (s *settings) validateURL() error {
@@ -89,7 +113,9 @@ func (s *settings) validateURL() error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
 		return usagef("--public-url is an address such as https://kham.example.vn, without a path")
 	}
-	s.publicURL = u.Scheme + "://" + u.Host
+	// As browsers write it in Origin: in small letters, without the scheme's own port.
+	own := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	s.publicURL = u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Host), own)
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"khamxa/internal/config"
+	"khamxa/internal/network"
 )
 
 // goodSettings are those of a service that can start.
@@ -30,6 +33,8 @@ func TestSettings(t *testing.T) {
 		{"another bus over TLS", func(s *settings) { s.bus = "tls://bus:4222" }, ""},
 		{"another bus, own media process", func(s *settings) { s.bus = "nats://bus:4222" }, ""},
 		{"public address", func(s *settings) { s.publicURL = "https://kham.example.vn/" }, ""},
+		{"a proxy elsewhere", func(s *settings) { s.trustedProxy = "10.0.0.5, 10.1.0.0/24" }, ""},
+		{"no proxy", func(s *settings) { s.trustedProxy = "none" }, ""},
 		{"packets' address", func(s *settings) { s.mediaListen = "0.0.0.0:7882" }, ""},
 
 		{"no folder", func(s *settings) { s.data = "" }, "--data is needed"},
@@ -46,6 +51,8 @@ func TestSettings(t *testing.T) {
 		{"unknown media", func(s *settings) { s.media = "none" }, "--media is embedded or external"},
 		{"media elsewhere, bus here", func(s *settings) { s.media = external }, "needs a bus that both can reach"},
 		{"packets' address without port", func(s *settings) { s.mediaListen = "0.0.0.0" }, "--media-listen is host:port"},
+		{"a proxy by name", func(s *settings) { s.trustedProxy = "proxy.example.vn" }, "--trusted-proxy is none"},
+		{"any proxy", func(s *settings) { s.trustedProxy = "*" }, "--trusted-proxy is none"},
 		{"public name", func(s *settings) { s.publicURL = "kham.example.vn" }, "--public-url is an address"},
 		{"public path", func(s *settings) { s.publicURL = "https://kham.example.vn/x" }, "--public-url is an address"},
 		{"public query", func(s *settings) { s.publicURL = "https://kham.example.vn?x=1" }, "--public-url is an address"},
@@ -80,10 +87,39 @@ func TestPublicURL(t *testing.T) {
 		"https://kham.example.vn/":     {"https://kham.example.vn", true},
 		"https://kham.example.vn:8443": {"https://kham.example.vn:8443", true},
 		"http://10.0.0.5:8080/":        {"http://10.0.0.5:8080", false},
+		"https://Kham.Example.vn:443":  {"https://kham.example.vn", true},
+		"http://10.0.0.5:80":           {"http://10.0.0.5", false},
 	} {
 		s := goodSettings(func(s *settings) { s.publicURL = given })
 		if err := s.validate(); err != nil || s.publicURL != want.kept || s.https() != want.https {
 			t.Errorf("%q is kept as %q, https %v (%v)", given, s.publicURL, s.https(), err)
+		}
+	}
+}
+
+// TestTrustedProxy: whose word counts about where a request comes from, by default and as set.
+func TestTrustedProxy(t *testing.T) {
+	for _, c := range []struct{ public, trusted, peer, want string }{
+		{"https://kham.example.vn", "", "127.0.0.1", "203.0.113.9"},
+		{"https://kham.example.vn", "", "10.0.0.5", "10.0.0.5"},
+		{"https://kham.example.vn", "none", "127.0.0.1", "127.0.0.1"},
+		{"https://kham.example.vn", "10.0.0.5", "10.0.0.5", "203.0.113.9"},
+		{"https://kham.example.vn", "10.0.0.5", "127.0.0.1", "127.0.0.1"},
+		{"http://10.0.0.7:8080", "", "127.0.0.1", "127.0.0.1"},
+		{"", "", "127.0.0.1", "127.0.0.1"},
+		{"", "loopback", "127.0.0.1", "203.0.113.9"},
+	} {
+		s := goodSettings(func(s *settings) { s.publicURL, s.trustedProxy = c.public, c.trusted })
+		if err := s.validate(); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer + ":5000"
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		got := ""
+		s.proxies.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = network.Address(r) })).ServeHTTP(httptest.NewRecorder(), r)
+		if got != c.want {
+			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }
