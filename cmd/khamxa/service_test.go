@@ -104,14 +104,14 @@ func liveCommand(t *testing.T, args ...string) *exec.Cmd {
 	return c
 }
 
-// startLive starts the service on an empty folder and returns when it is ready.
-func startLive(t *testing.T) *live {
+// startLive starts the service on an empty folder, with more flags if they are given, and returns when it is ready.
+func startLive(t *testing.T, more ...string) *live {
 	t.Helper()
 	s := &live{
 		dir: filepath.Join(t.TempDir(), "data"), said: &transcriptBuffer{}, lines: make(chan string, 64), ended: make(chan error, 1),
 		staff: map[string]staffLine{}, people: map[string]*liveCaller{},
 	}
-	s.cmd = liveCommand(t, "serve", "--demo", "--data", s.dir, "--listen", "127.0.0.1:0", "--log-level", "debug")
+	s.cmd = liveCommand(t, append([]string{"serve", "--demo", "--data", s.dir, "--listen", "127.0.0.1:0", "--log-level", "debug"}, more...)...)
 	s.cmd.Stderr = s.said
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -134,12 +134,22 @@ func startLive(t *testing.T) *live {
 		}
 	})
 	s.readDemo(t)
+	if listen := valueAfter(more, "--listen"); listen != "" { // the demo's lines name the public address
+		s.base = "http://" + listen
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := awaitReady(ctx, s.base); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func valueAfter(args []string, flag string) string {
+	if i := slices.Index(args, flag); i >= 0 && i+1 < len(args) {
+		return args[i+1]
+	}
+	return ""
 }
 
 // readDemo reads the demo's lines, the consult's as the last. Their members are those of the contract and no others.

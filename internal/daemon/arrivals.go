@@ -67,7 +67,7 @@ type arrivingBody struct {
 // Read implements io.Reader.
 func (b *arrivingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // a reader's end is io.EOF itself (io.Reader)
+	if err == io.EOF {
 		b.end()
 	}
 	return n, err
