@@ -34,7 +34,7 @@ func newMetrics() *metrics {
 			Name: "khamxa_fhir_seconds", Help: "Time to answer an interaction below /fhir, by interaction and status.", Buckets: prometheus.DefBuckets,
 		}, []string{"interaction", "status"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "khamxa_refused_total", Help: "Requests of strangers that were refused: a wrong credential, or too many from one address.",
+			Name: "khamxa_refused_total", Help: "Requests that were refused before anybody was known: a wrong credential, or too many from one address.",
 		}, []string{"kind", "reason"}),
 	}
 	for _, kind := range []network.Kind{network.SignIn, network.Token, network.Invitation} { // there from the start: an alarm can be set
