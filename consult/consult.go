@@ -47,15 +47,24 @@ type Person struct {
 	Name string `json:"name"`
 }
 
-// Consult is one consultation. Times are UTC; a zero time means that it has not happened. Treat it as a value: Service
+// Provider is the station that gives the care.
+type Provider struct {
+	Station string `json:"station"`
+	Name    string `json:"name,omitempty"`
+}
+
+// Consult is one consultation. Doctor is who booked it, and from the beginning of the conversation who took the patient in. Times are UTC; a zero time means that it has not happened. Treat it as a value: Service
 // hands out copies.
 type Consult struct {
 	ID          string `json:"id"`
 	Doctor      Person `json:"doctor"`
 	Patient     Person `json:"patient"`
 	BirthYear   int    `json:"birth_year,omitempty"` // of the patient, 0 if unknown
-	Station     string `json:"station"`              // who holds the patient: "Organization/tyt-14221", "" if nobody
+	Station     string `json:"station"`              // who holds the patient: "Organization/tyt-14221", "" if nobody; see follow
 	StationName string `json:"station_name,omitempty"`
+
+	Earlier  []string  `json:"earlier,omitempty"`  // stations that held the patient before, during this consult
+	Provider *Provider `json:"provider,omitempty"` // set when the patient moved after the care began; see GivenBy
 
 	Phase   Phase         `json:"phase"`
 	At      time.Time     `json:"at"`       // when it is booked for

@@ -24,6 +24,7 @@ type world struct {
 	service  *consult.Service
 	keeper   *keeper
 	rooms    *rooms
+	people   *people
 	issued   []consult.Ticket
 	changes  []consult.Change
 	logs     strings.Builder
@@ -88,14 +89,48 @@ func (r *rooms) CloseRoom(_ context.Context, room string) error {
 	return r.fail
 }
 
-type people struct{}
+// people holds everybody at one station, but for those who moved.
+type people struct {
+	mu    sync.Mutex
+	moved map[string]string // patient to station
+	fail  error             // of Station
+}
 
-func (people) Patient(_ context.Context, within []string, id string) (consult.Profile, error) {
-	p := consult.Profile{ID: id, Name: "Nguyễn Thị Hoà", BirthYear: 1957, Station: station, StationName: "Trạm Y tế xã Hải Thịnh"}
-	if id == "gone" || !(consult.Actor{Stations: within}).Sees(station) {
+func (p *people) move(patient, station string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved[patient] = station
+}
+
+func (p *people) of(id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if to, ok := p.moved[id]; ok {
+		return to
+	}
+	return station
+}
+
+func (p *people) Station(_ context.Context, id string) (string, error) {
+	if id == "gone" || p.of(id) == "gone" {
+		return "", fault.New(fault.NotFound, "test", "There is no such patient.")
+	}
+	return p.of(id), p.fail
+}
+
+func (p *people) Patient(_ context.Context, within []string, id string) (consult.Profile, error) {
+	at := p.of(id)
+	if id == "gone" || at == "gone" || !(consult.Actor{Stations: within}).Sees(at) {
 		return consult.Profile{}, fault.New(fault.NotFound, "test", "There is no such patient.")
 	}
-	return p, nil
+	name := "Trạm Y tế xã Hải Thịnh"
+	if at != station {
+		name = "Trạm Y tế xã khác"
+	}
+	return consult.Profile{
+		ID: id, Name: "Nguyễn Thị Hoà", BirthYear: 1957, Phone: "+84912345678", Station: at, StationName: name,
+		Last: []consult.Reading{{Systolic: 148, Diastolic: 92}},
+	}, nil
 }
 
 func (w *world) Issue(t consult.Ticket) (string, error) {
@@ -126,13 +161,14 @@ func newWorld(t interface{ Fatal(...any) }) *world {
 		now:      time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
 		keeper:   &keeper{booked: map[string]consult.Phase{}, vitals: map[string]consult.Reading{}, signed: map[string]consult.Consult{}},
 		rooms:    &rooms{},
+		people:   &people{moved: map[string]string{}},
 		doctor:   consult.Actor{Person: consult.Person{ID: "d1", Name: "BS. Trần Văn Nam"}, Roles: []consult.Role{consult.Doctor}, Stations: []string{station}},
 		stranger: consult.Actor{Person: consult.Person{ID: "d2", Name: "BS. Khác"}, Roles: []consult.Role{consult.Doctor}, Stations: []string{"Organization/tyt-14218"}},
 	}
 	w.records = records.NewMemory(w.clock)
 	var err error
 	w.service, err = consult.New(consult.Options{
-		Records: w.records, Keeper: w.keeper, Patients: people{}, Rooms: w.rooms, Tickets: w, Notify: w, Clock: w.clock,
+		Records: w.records, Keeper: w.keeper, Patients: w.people, Rooms: w.rooms, Tickets: w, Notify: w, Clock: w.clock,
 		Log: slog.New(slog.NewTextHandler(&w.logs, nil)),
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func (s *Service) Invite(ctx context.Context, a Actor, id string) (Consult, Link
 	if err != nil {
 		return Consult{}, Link{}, err
 	}
-	if _, err := a.may(c.Phase, Invite); err != nil {
+	if _, err := c.next(a, Invite); err != nil {
 		return Consult{}, Link{}, err
 	}
 	link, inv, err := s.newLink(c)

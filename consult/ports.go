@@ -32,6 +32,9 @@ type Profile struct {
 // Patients looks patients up. Within confines as Actor.Stations; a patient outside is NotFound.
 type Patients interface {
 	Patient(ctx context.Context, within []string, id string) (Profile, error)
+	// Station is the station that holds the patient at present, "" if none does, without confinement. NotFound for a patient who is
+	// not in the record or not any more.
+	Station(ctx context.Context, id string) (string, error)
 }
 
 // Rooms commands the live rooms (signaling). NotFound means that there is no such room or peer at present, which is no failure.

@@ -10,9 +10,13 @@ import (
 	"khamxa/internal/records"
 )
 
-// The indexes: consult-day/{day}/{station}/{id} for every consult by its booked day, consult-open/{station}/{id} for those that
-// are not finished, consult-room/{room} for the consult of a room. They are written before the consult, so that none is missing;
-// entries that point at nothing are passed over.
+// overdueAfter is how long after its planned end a consult that nobody came to is no longer one of today's bookings.
+const overdueAfter = 2 * time.Hour
+
+// The indexes: consult-day/{day}/{station}/{id} for every consult by its booked day, consult-open/{station}/{id} and
+// consult-patient/{patient}/{id} for those that are not finished, consult-room/{room} for the consult of a room. They are written
+// before the consult, so that none is missing; entries that point at nothing, or at a consult that has moved to another station, are
+// passed over.
 func dayKey(day time.Time, c Consult) string {
 	return dayPrefix(day, "") + stationPart(c.Station) + "/" + c.ID
 }
@@ -25,7 +29,11 @@ func dayPrefix(day time.Time, station string) string {
 	return p
 }
 
-func openKey(c Consult) string { return "consult-open/" + stationPart(c.Station) + "/" + c.ID }
+func openKey(station, id string) string { return "consult-open/" + stationPart(station) + "/" + id }
+
+func patientPrefix(patient string) string { return "consult-patient/" + patient + "/" }
+
+func patientKey(c Consult) string { return patientPrefix(c.Patient.ID) + c.ID }
 
 func roomKey(room string) string { return "consult-room/" + room }
 
@@ -44,8 +52,20 @@ func stationPart(station string) string {
 }
 
 func (s *Service) index(ctx context.Context, c Consult) error {
-	for _, k := range []string{dayKey(c.At, c), openKey(c), roomKey(c.Room)} {
-		if _, err := s.records.Put(ctx, records.Record{Key: k, Value: []byte(c.ID), Version: records.Any}); err != nil {
+	return s.indexAs(ctx, c.ID, dayKey(c.At, c), openKey(c.Station, c.ID), patientKey(c), roomKey(c.Room))
+}
+
+// indexStation writes the rows by which a consult is found at its station. One that is closed is found by its day only.
+func (s *Service) indexStation(ctx context.Context, c Consult) error {
+	if !c.Closed.IsZero() {
+		return s.indexAs(ctx, c.ID, dayKey(c.At, c))
+	}
+	return s.indexAs(ctx, c.ID, dayKey(c.At, c), openKey(c.Station, c.ID))
+}
+
+func (s *Service) indexAs(ctx context.Context, id string, keys ...string) error {
+	for _, k := range keys {
+		if _, err := s.records.Put(ctx, records.Record{Key: k, Value: []byte(id), Version: records.Any}); err != nil {
 			return err
 		}
 	}
@@ -53,7 +73,7 @@ func (s *Service) index(ctx context.Context, c Consult) error {
 }
 
 func (s *Service) unindex(ctx context.Context, c Consult) {
-	for _, k := range []string{dayKey(c.At, c), openKey(c), roomKey(c.Room)} {
+	for _, k := range []string{dayKey(c.At, c), openKey(c.Station, c.ID), patientKey(c), roomKey(c.Room)} {
 		if err := s.records.Delete(ctx, k); err != nil {
 			s.log.Warn("an index entry could not be removed", "consult", c.ID, "err", err)
 		}
@@ -62,8 +82,14 @@ func (s *Service) unindex(ctx context.Context, c Consult) {
 
 // leaveQueue removes a finished consult from the open ones. Failing to is harmless: Queue looks at the phase.
 func (s *Service) leaveQueue(ctx context.Context, c Consult) {
-	if err := s.records.Delete(context.WithoutCancel(ctx), openKey(c)); err != nil {
-		s.log.Warn("a finished consult is still in the index of open ones", "consult", c.ID, "err", err)
+	keys := []string{patientKey(c), openKey(c.Station, c.ID)}
+	for _, station := range c.Earlier {
+		keys = append(keys, openKey(station, c.ID))
+	}
+	for _, k := range keys {
+		if err := s.records.Delete(context.WithoutCancel(ctx), k); err != nil {
+			s.log.Warn("a finished consult is still in the index of open ones", "consult", c.ID, "err", err)
+		}
 	}
 }
 
@@ -72,7 +98,8 @@ type Queue struct {
 	Waiting []Consult // longest wait first
 	InCall  []Consult // admitted or on the telephone
 	Unsaved []Consult // ended, the note is not signed
-	Booked  []Consult // booked or invited, until the end of today, and overdue ones
+	Booked  []Consult // booked or invited, until the end of today
+	Overdue []Consult // booked or invited, and planned to end more than overdueAfter ago; longest ago first
 	Later   []Consult // booked for the coming days
 	Done    []Consult // signed, cancelled, no-show: today's
 }
@@ -90,18 +117,15 @@ func (s *Service) Queue(ctx context.Context, a Actor) (Queue, error) {
 		}
 	}
 	var q Queue
-	today := now.In(HoChiMinh()).Format("2006-01-02")
 	for id := range ids {
-		c, _, err := s.load(ctx, id)
+		c, err := s.reach(ctx, a, id)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}
 		if err != nil {
 			return Queue{}, err
 		}
-		if a.Sees(c.Station) {
-			q.add(c, today)
-		}
+		q.add(c, now)
 	}
 	q.sort()
 	return q, nil
@@ -136,7 +160,17 @@ func (s *Service) collect(ctx context.Context, prefix string, ids map[string]boo
 	}
 }
 
-func (q *Queue) add(c Consult, today string) {
+// Overdue is how long ago the consult was planned to end, 0 unless nobody has come and it is more than two hours.
+func (c Consult) Overdue(now time.Time) time.Duration {
+	late := now.Sub(c.At.Add(c.Length))
+	if (c.Phase != Booked && c.Phase != Invited) || late <= overdueAfter {
+		return 0
+	}
+	return late
+}
+
+func (q *Queue) add(c Consult, now time.Time) {
+	today := now.In(HoChiMinh()).Format("2006-01-02")
 	day := c.At.In(HoChiMinh()).Format("2006-01-02")
 	switch c.Phase {
 	case Arrived:
@@ -146,11 +180,14 @@ func (q *Queue) add(c Consult, today string) {
 	case Ended:
 		q.Unsaved = append(q.Unsaved, c)
 	case Booked, Invited:
-		if day > today {
+		switch {
+		case c.Overdue(now) > 0:
+			q.Overdue = append(q.Overdue, c)
+		case day > today:
 			q.Later = append(q.Later, c)
-			return
+		default:
+			q.Booked = append(q.Booked, c)
 		}
-		q.Booked = append(q.Booked, c)
 	case Signed, Cancelled, NoShow:
 		if day == today {
 			q.Done = append(q.Done, c)
@@ -168,23 +205,36 @@ func (q *Queue) sort() {
 	byTime(q.InCall, func(c Consult) time.Time { return c.Started }, 1)
 	byTime(q.Unsaved, func(c Consult) time.Time { return c.Finished }, 1)
 	byTime(q.Booked, func(c Consult) time.Time { return c.At }, 1)
+	byTime(q.Overdue, func(c Consult) time.Time { return c.At.Add(c.Length) }, 1)
 	byTime(q.Later, func(c Consult) time.Time { return c.At }, 1)
 	byTime(q.Done, func(c Consult) time.Time { return c.Closed }, -1)
 }
 
 // Empty reports whether there is nothing at all.
 func (q Queue) Empty() bool {
-	return len(q.Waiting)+len(q.InCall)+len(q.Unsaved)+len(q.Booked)+len(q.Later)+len(q.Done) == 0
+	return len(q.Waiting)+len(q.InCall)+len(q.Unsaved)+len(q.Booked)+len(q.Overdue)+len(q.Later)+len(q.Done) == 0
 }
 
 // OpenFor gives the consult of a patient that is under way or booked until the end of today, or books one for now. It is how a work
-// list or a chart opens a consult.
+// list or a chart opens a consult. A consult that was booked at the patient's earlier station is found too.
 func (s *Service) OpenFor(ctx context.Context, a Actor, patient string) (Consult, error) {
+	if !a.Is(Doctor) {
+		return Consult{}, fault.New(fault.Forbidden, "consult.OpenFor", "Only a doctor may do this.")
+	}
+	ids := map[string]bool{}
+	if err := s.collect(ctx, patientPrefix(patient), ids); err != nil {
+		return Consult{}, err
+	}
+	for id := range ids { // each moves to where the patient is, and so into that station's queue
+		if _, err := s.reach(ctx, a, id); err != nil && !fault.Is(err, fault.NotFound) {
+			return Consult{}, err
+		}
+	}
 	q, err := s.Queue(ctx, a)
 	if err != nil {
 		return Consult{}, err
 	}
-	for _, list := range [][]Consult{q.InCall, q.Waiting, q.Booked, q.Unsaved} {
+	for _, list := range [][]Consult{q.InCall, q.Waiting, q.Booked, q.Overdue, q.Unsaved} {
 		for _, c := range list {
 			if c.Patient.ID == patient {
 				return c, nil

@@ -69,7 +69,9 @@ func lead(to Phase, from ...Phase) map[Phase]Phase {
 // ruleOf is the whole table of a consult's life.
 //
 // A new link (Invite) leads back to Invited from everywhere before the end, so that whoever opens it waits and is looked at
-// again by the doctor; the place in the line stays (Consult.Arrived). A no-show who calls after all is invited again.
+// again by the doctor; the place in the line stays (Consult.Arrived). A no-show who calls after all is invited again. What depends on
+// more than the phase is in Consult.next: once the conversation has begun a consult is ended, not cancelled or called a no-show, whatever
+// link was made since; before, there is nothing to end.
 func ruleOf(c Command) (rule, bool) {
 	switch c {
 	case Invite:
@@ -85,13 +87,13 @@ func ruleOf(c Command) (rule, bool) {
 	case ConvertToPhone:
 		return rule{[]Role{Doctor}, lead(Phone, Booked, Invited, Arrived, Admitted, NoShow)}, true
 	case End:
-		return rule{[]Role{Doctor}, lead(Ended, Admitted, Phone)}, true
+		return rule{[]Role{Doctor}, lead(Ended, Invited, Arrived, Admitted, Phone)}, true
 	case Sign:
 		return rule{[]Role{Doctor}, lead(Signed, Ended)}, true
 	case Cancel:
 		return rule{[]Role{Doctor}, lead(Cancelled, Booked, Invited, Arrived, NoShow)}, true
 	case MarkNoShow:
-		return rule{[]Role{Doctor, System}, lead(NoShow, Booked, Invited)}, true
+		return rule{[]Role{Doctor}, lead(NoShow, Booked, Invited)}, true
 	case Observe:
 		return rule{[]Role{System}, same(Invited, Arrived, Admitted)}, true
 	}
@@ -112,17 +114,6 @@ func Next(p Phase, c Command, r Role) (Phase, error) {
 		return p, fault.New(fault.State, "consult.Next", "This cannot be done at this stage of the consult.")
 	}
 	return to, nil
-}
-
-// Allowed lists the commands that a role may give in a phase, in the order of Commands.
-func Allowed(p Phase, r Role) []Command {
-	var out []Command
-	for _, c := range Commands() {
-		if _, err := Next(p, c, r); err == nil {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 func (row rule) allows(r Role) bool {

@@ -223,19 +223,18 @@ func (s *Service) Get(ctx context.Context, a Actor, id string) (Consult, error) 
 	if !a.Is(Doctor) {
 		return Consult{}, fault.New(fault.Forbidden, "consult.Get", "Only a doctor may do this.")
 	}
-	c, _, err := s.load(ctx, id)
-	if err != nil {
-		return Consult{}, err
-	}
-	if !a.Sees(c.Station) {
-		return Consult{}, notFound()
-	}
-	return c, nil
+	return s.reach(ctx, a, id)
 }
 
-// Profile is the patient of a consult as the console shows them.
+// Profile is the patient of a consult, as Get gave it, for the console. A doctor who finishes a consult after the patient moved away is
+// told who the patient is and how to call them, and nothing of the chart.
 func (s *Service) Profile(ctx context.Context, a Actor, c Consult) (Profile, error) {
-	return s.patients.Patient(ctx, a.Stations, c.Patient.ID)
+	if !c.finishing(a) {
+		return s.patients.Patient(ctx, a.Stations, c.Patient.ID)
+	}
+	p, err := s.patients.Patient(ctx, nil, c.Patient.ID)
+	p.Last = nil
+	return p, err
 }
 
 func notFound() error {
@@ -295,18 +294,18 @@ func (s *Service) change(ctx context.Context, id string, f func(*Consult) error)
 
 // command is change for an actor: it checks the station, the role and the phase, and moves the phase before f.
 func (s *Service) command(ctx context.Context, a Actor, id string, cmd Command, f func(*Consult) error) (Consult, error) {
+	if _, err := s.reach(ctx, a, id); err != nil {
+		return Consult{}, err
+	}
 	return s.change(ctx, id, func(c *Consult) error {
-		if !a.Sees(c.Station) {
-			return notFound()
-		}
-		to, err := a.may(c.Phase, cmd)
+		to, err := c.next(a, cmd)
 		if err != nil {
 			return err
 		}
 		if c.Seal != nil && c.Phase != Signed && cmd != Sign {
 			return fault.New(fault.State, "consult.command", "The consult is being signed. Press Sign again to finish it.")
 		}
-		c.Phase = to
+		c.enter(to, a.Person)
 		if f == nil {
 			return nil
 		}
@@ -315,8 +314,11 @@ func (s *Service) command(ctx context.Context, a Actor, id string, cmd Command, 
 }
 
 func (s *Service) tell(c Consult) {
-	if s.notify != nil {
-		s.notify.Changed(Change{Consult: c.ID, Station: c.Station, Phase: c.Phase})
+	if s.notify == nil {
+		return
+	}
+	for _, station := range append([]string{c.Station}, c.Earlier...) { // pages of the earlier ones drop it, or finish it
+		s.notify.Changed(Change{Consult: c.ID, Station: station, Phase: c.Phase})
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *Service) Sign(ctx context.Context, a Actor, id string) (Consult, error)
 	if err != nil {
 		return Consult{}, err
 	}
-	if _, err := a.may(c.Phase, Sign); err != nil {
+	if _, err := c.next(a, Sign); err != nil {
 		return Consult{}, err
 	}
 	if c.Phase == Signed {
@@ -72,7 +72,7 @@ func (s *Service) seal(ctx context.Context, a Actor, id string) (Consult, error)
 		if missing := c.Missing(); len(missing) > 0 {
 			return fault.New(fault.Invalid, "consult.Sign", "Write the conclusion and the plan before signing.").At(string(missing[0]))
 		}
-		if _, err := a.may(c.Phase, Sign); err != nil {
+		if _, err := c.next(a, Sign); err != nil {
 			return err
 		}
 		c.Seal = &Seal{By: a.Person, At: s.now()}

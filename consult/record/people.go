@@ -49,6 +49,22 @@ func (p *People) Patient(ctx context.Context, within []string, id string) (consu
 	return profile, err
 }
 
+// Station implements consult.Patients.
+func (p *People) Station(ctx context.Context, id string) (string, error) {
+	v, err := p.log.Read(ctx, "Patient", id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return "", fault.New(fault.NotFound, "record.Station", "There is no such patient.").At("patient")
+	}
+	if err != nil {
+		return "", err
+	}
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return "", err
+	}
+	return stationOf(r.Root), nil
+}
+
 // Find lists patients whose name (marks and case do not matter) or telephone matches, at most limit. A blank query finds nobody.
 func (p *People) Find(ctx context.Context, within []string, query string, limit int) ([]consult.Profile, error) {
 	query = strings.Join(strings.Fields(query), " ")

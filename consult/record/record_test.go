@@ -440,4 +440,12 @@ func TestPatientOfNoStation(t *testing.T) {
 	if p, err := people.Patient(t.Context(), nil, "linked"); err != nil || p.Station != "Organization/tyt-14218" {
 		t.Errorf("a linked patient is of %q, %v", p.Station, err)
 	}
+	for id, want := range map[string]string{"n1": "", "linked": "Organization/tyt-14218", "p1": station} {
+		if got, err := people.Station(t.Context(), id); err != nil || got != want {
+			t.Errorf("%s is at %q, %v; want %q", id, got, err, want)
+		}
+	}
+	if _, err := people.Station(t.Context(), "nobody"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("nobody is at a station: %v", err)
+	}
 }

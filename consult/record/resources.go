@@ -88,8 +88,8 @@ func encounter(c consult.Consult, status string, end time.Time) *fhir.Builder {
 		List("participant", fhir.Build().Object("individual", named("Practitioner", doctor))).
 		List("appointment", fhir.Ref("Appointment/"+c.ID)).
 		Object("period", period)
-	if c.Station != "" {
-		e.Object("serviceProvider", fhir.Ref(c.Station).String("display", c.StationName))
+	if by := c.GivenBy(); by.Station != "" {
+		e.Object("serviceProvider", fhir.Ref(by.Station).String("display", by.Name))
 	}
 	return e
 }
@@ -167,8 +167,8 @@ func composition(c consult.Consult) *fhir.Builder {
 		List("author", named("Practitioner", c.Seal.By)).
 		String("title", "Phiếu khám từ xa").
 		List("attester", fhir.Build().String("mode", "legal").Instant("time", at(c.Seal.At)).Object("party", named("Practitioner", c.Seal.By)))
-	if c.Station != "" {
-		b.Object("custodian", fhir.Ref(c.Station).String("display", c.StationName))
+	if by := c.GivenBy(); by.Station != "" {
+		b.Object("custodian", fhir.Ref(by.Station).String("display", by.Name))
 	}
 	return b.List("section", sections...)
 }

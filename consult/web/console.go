@@ -19,7 +19,7 @@ type consoleView struct {
 	C         consult.Consult
 	Row       row
 	Patient   consult.Profile
-	Known     bool // the patient could be looked up
+	Known     bool // the patient's chart could be looked up
 	PhoneText string
 	Chart     string
 	Link      *linkView
@@ -71,7 +71,7 @@ func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request, a consult.Act
 	for _, cmd := range consult.Commands() {
 		view.Can[string(cmd)] = false
 	}
-	for _, cmd := range consult.Allowed(c.Phase, consult.Doctor) {
+	for _, cmd := range c.Commands(a) {
 		view.Can[string(cmd)] = true
 	}
 	w.lookUp(r.Context(), a, &view)
@@ -106,8 +106,9 @@ func (w *Web) lookUp(ctx context.Context, a consult.Actor, view *consoleView) {
 		w.o.Log.WarnContext(ctx, "consult: the patient could not be looked up", "consult", view.C.ID, "err", err)
 		return
 	}
-	view.Patient, view.Known, view.PhoneText = p, true, spoken(p.Phone)
-	if w.o.Chart != nil {
+	here := a.Sees(view.C.Station) // otherwise the chart is another station's, and only the consult is to be finished
+	view.Patient, view.Known, view.PhoneText = p, here, spoken(p.Phone)
+	if w.o.Chart != nil && here {
 		view.Chart = w.o.Chart(p.ID)
 	}
 }
@@ -132,7 +133,7 @@ type stateView struct {
 	Can      []string      `json:"can"`
 }
 
-func (w *Web) stateOf(lang page.Lang, c consult.Consult) stateView {
+func (w *Web) stateOf(lang page.Lang, a consult.Actor, c consult.Consult) stateView {
 	v := rowOf(c, w.o.Clock())
 	s := stateView{
 		Phase: c.Phase, Label: w.o.Shell.T(lang, v.Label), Tone: v.Tone, Sealed: c.Seal != nil, Here: v.Here,
@@ -141,7 +142,7 @@ func (w *Web) stateOf(lang page.Lang, c consult.Consult) stateView {
 	if !v.Since.IsZero() {
 		s.Since = v.Since.Format(time.RFC3339)
 	}
-	for _, cmd := range consult.Allowed(c.Phase, consult.Doctor) {
+	for _, cmd := range c.Commands(a) {
 		s.Can = append(s.Can, string(cmd))
 	}
 	return s
@@ -157,7 +158,7 @@ func (w *Web) state(rw http.ResponseWriter, r *http.Request) {
 		w.failJSON(rw, r, err, nil)
 		return
 	}
-	answer(rw, http.StatusOK, w.stateOf(w.o.Shell.Lang(r), c))
+	answer(rw, http.StatusOK, w.stateOf(w.o.Shell.Lang(r), a, c))
 }
 
 // command serves a method of the service that takes nothing but the consult.
@@ -172,16 +173,20 @@ func (w *Web) command(run func(context.Context, consult.Actor, string) (consult.
 			w.fail(rw, r, err)
 			return
 		}
-		w.done(rw, r, c)
+		w.done(rw, r, a, c)
 	}
 }
 
-func (w *Web) done(rw http.ResponseWriter, r *http.Request, c consult.Consult) {
+func (w *Web) done(rw http.ResponseWriter, r *http.Request, a consult.Actor, c consult.Consult) {
 	if wantsJSON(r) {
-		answer(rw, http.StatusOK, w.stateOf(w.o.Shell.Lang(r), c))
+		answer(rw, http.StatusOK, w.stateOf(w.o.Shell.Lang(r), a, c))
 		return
 	}
-	http.Redirect(rw, r, "/consults/"+c.ID, http.StatusSeeOther)
+	next := "/consults/" + c.ID
+	if !c.KnownTo(a) { // signed for a patient who is with another station by now
+		next = "/consults"
+	}
+	http.Redirect(rw, r, next, http.StatusSeeOther)
 }
 
 // invite makes a link and shows it, this once.
@@ -207,7 +212,7 @@ func (w *Web) invite(rw http.ResponseWriter, r *http.Request) {
 	answer(rw, http.StatusOK, struct {
 		linkView
 		State stateView `json:"state"`
-	}{view, w.stateOf(w.o.Shell.Lang(r), c)})
+	}{view, w.stateOf(w.o.Shell.Lang(r), a, c)})
 }
 
 func (w *Web) doctorTicket(rw http.ResponseWriter, r *http.Request) {
@@ -232,7 +237,7 @@ func (w *Web) sign(rw http.ResponseWriter, r *http.Request) {
 	id := chi.URLParam(r, "id")
 	c, err := w.o.Service.Sign(r.Context(), a, id)
 	if err == nil {
-		w.done(rw, r, c)
+		w.done(rw, r, a, c)
 		return
 	}
 	if !fault.Is(err, fault.Invalid) {

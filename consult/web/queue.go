@@ -23,13 +23,17 @@ type row struct {
 	Here           bool      // the patient's page is connected
 	Station        string
 	ByPhone        bool
+	Overdue        int // hours since the planned end, 0 if it is not overdue
 }
+
+// OverdueDays is Overdue in whole days.
+func (r row) OverdueDays() int { return r.Overdue / 24 }
 
 // section is one list of the queue.
 type section struct {
 	Key   string // of the messages consult.queue.{key}
 	Rows  []row
-	Kind  string // "wait", "call", "time" or "day": what the first column says
+	Kind  string // "wait", "call", "time", "day" or "overdue": what the first column says
 	Title string
 }
 
@@ -64,6 +68,7 @@ func (w *Web) queue(rw http.ResponseWriter, r *http.Request) {
 		{"waiting", "wait", q.Waiting},
 		{"call", "call", q.InCall},
 		{"unsigned", "time", q.Unsaved},
+		{"overdue", "overdue", q.Overdue},
 		{"booked", "time", q.Booked},
 		{"later", "day", q.Later},
 		{"done", "time", q.Done},
@@ -81,7 +86,7 @@ func (w *Web) queue(rw http.ResponseWriter, r *http.Request) {
 
 // patientsOf are the people whom a queue names, each once.
 func patientsOf(q consult.Queue) (ids []string) {
-	for _, c := range slices.Concat(q.Waiting, q.InCall, q.Unsaved, q.Booked, q.Later, q.Done) {
+	for _, c := range slices.Concat(q.Waiting, q.InCall, q.Unsaved, q.Overdue, q.Booked, q.Later, q.Done) {
 		if !slices.Contains(ids, c.Patient.ID) {
 			ids = append(ids, c.Patient.ID)
 		}
@@ -110,7 +115,7 @@ func rowOf(c consult.Consult, now time.Time) row {
 	return row{
 		ID: c.ID, Name: c.Patient.Name, Year: year(c.BirthYear), Phase: c.Phase, Label: "consult.phase." + string(c.Phase), Tone: tone(c.Phase),
 		At: c.At, Since: since, Minutes: minutes, Late: booked && now.Sub(c.At) > 5*time.Minute, Here: c.Present,
-		Station: c.StationName, ByPhone: c.ByPhone,
+		Station: c.StationName, ByPhone: c.ByPhone, Overdue: int(c.Overdue(now) / time.Hour),
 	}
 }
 

@@ -364,3 +364,53 @@ func TestWhatIsShownIsAudited(t *testing.T) {
 		})
 	}
 }
+
+// TestMovedPatientInThePages: the old station's page is closed, but for the doctor who has begun; then only what finishes is offered.
+func TestMovedPatientInThePages(t *testing.T) {
+	w := newWorld(t)
+	booked := w.book()
+	c, _ := w.admitted()
+	w.moved = "Organization/tyt-14218"
+	if res := w.get("/consults/" + booked.ID); res.StatusCode != http.StatusNotFound || strings.Contains(text(t, res), "Hoà") {
+		t.Errorf("a booking of a patient who moved: %d", res.StatusCode)
+	}
+	queue := text(t, w.get("/consults"))
+	if strings.Contains(queue, booked.ID) || !strings.Contains(queue, c.ID) {
+		t.Error("the queue does not hold the call alone")
+	}
+	body := text(t, w.get("/consults/"+c.ID))
+	wants(t, body, `data-command="invite" hidden`, "0912\u00a0345\u00a0678")
+	if strings.Contains(body, "148/92") || strings.Contains(body, `href="/patients/p1"`) {
+		t.Error("the chart of another station's patient is shown")
+	}
+	w.post("/consults/"+c.ID+"/note", form("assessment", "THA", "version-assessment", "0", "plan", "Tái khám", "version-plan", "0"), asForm)
+	w.post("/consults/"+c.ID+"/end", "", asForm)
+	if res := w.post("/consults/"+c.ID+"/sign", "", asForm); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/consults" {
+		t.Errorf("signed: %d to %s", res.StatusCode, res.Header.Get("Location"))
+	}
+}
+
+func TestNoShowAfterTheCallIsRefused(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.admitted()
+	w.post("/consults/"+c.ID+"/invite", "", asJSON)
+	for _, what := range []string{"no-show", "cancel"} {
+		res := w.post("/consults/"+c.ID+"/"+what, "", asJSON)
+		if body := text(t, res); res.StatusCode != http.StatusConflict || !strings.Contains(body, "Hãy kết thúc buổi khám") {
+			t.Errorf("%s: %d %s", what, res.StatusCode, body)
+		}
+		wants(t, text(t, w.get("/consults/"+c.ID)), `data-command="`+what+`" hidden`)
+	}
+	if res := w.post("/consults/"+c.ID+"/end", "", asForm); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("end: %d", res.StatusCode)
+	}
+}
+
+func TestOverdueInTheQueue(t *testing.T) {
+	w := newWorld(t)
+	w.book()
+	w.now = w.now.Add(5 * time.Hour)
+	wants(t, text(t, w.get("/consults")), "queue-overdue", "Quá giờ hẹn", "Quá hẹn 4 giờ")
+	w.now = w.now.Add(72 * time.Hour)
+	wants(t, text(t, w.get("/consults?lang=en")), "Overdue", "3 days overdue")
+}

@@ -44,6 +44,7 @@ type world struct {
 	tickets []consult.Ticket
 	issue   func(consult.Ticket) (string, error) // nil: a made-up token
 	doctor  consult.Actor
+	moved   string // the station that holds the patient, "" for the first one
 	handler http.Handler
 	feed    *feed
 	logs    *strings.Builder
@@ -67,7 +68,23 @@ func (k *keeper) Vitals(_ context.Context, c consult.Consult, n int) error {
 }
 func (k *keeper) Sign(_ context.Context, c consult.Consult) error { return k.did("sign " + c.ID) }
 
-type people struct{}
+// people knows one patient; at, when set, is where she has moved to.
+type people struct{ at *string }
+
+func (p people) hoa() consult.Profile {
+	h := hoa
+	if p.at != nil && *p.at != "" {
+		h.Station, h.StationName = *p.at, "Trạm Y tế xã khác"
+	}
+	return h
+}
+
+func (p people) Station(_ context.Context, id string) (string, error) {
+	if id != hoa.ID {
+		return "", fault.New(fault.NotFound, "test", "There is no such patient.")
+	}
+	return p.hoa().Station, nil
+}
 
 var hoa = consult.Profile{
 	ID: "p1", Name: "Nguyễn Thị Hoà", Gender: "female", BirthYear: 1957, Phone: "+84912345678", Commune: "Xóm 5, xã Hải Thịnh",
@@ -75,11 +92,11 @@ var hoa = consult.Profile{
 	Last: []consult.Reading{{Systolic: 148, Diastolic: 92, At: time.Date(2026, 10, 2, 3, 0, 0, 0, time.UTC)}, {Systolic: 152, Diastolic: 94, At: time.Date(2026, 9, 1, 3, 0, 0, 0, time.UTC)}},
 }
 
-func (people) Patient(_ context.Context, within []string, id string) (consult.Profile, error) {
-	if id != hoa.ID || !(consult.Actor{Stations: within}).Sees(hoa.Station) {
+func (p people) Patient(_ context.Context, within []string, id string) (consult.Profile, error) {
+	if id != hoa.ID || !(consult.Actor{Stations: within}).Sees(p.hoa().Station) {
 		return consult.Profile{}, fault.New(fault.NotFound, "test", "There is no such patient.")
 	}
-	return hoa, nil
+	return p.hoa(), nil
 }
 
 func (people) Find(_ context.Context, within []string, query string, limit int) ([]consult.Profile, error) {
@@ -146,7 +163,7 @@ func newWorldWith(t testing.TB, live consult.Rooms) *world {
 	clock := func() time.Time { return w.now }
 	var err error
 	w.service, err = consult.New(consult.Options{
-		Records: records.NewMemory(clock), Keeper: w.keeper, Patients: people{}, Rooms: live, Tickets: w, Notify: w.feed, Clock: clock,
+		Records: records.NewMemory(clock), Keeper: w.keeper, Patients: people{&w.moved}, Rooms: live, Tickets: w, Notify: w.feed, Clock: clock,
 		Log: w.logger(),
 	})
 	if err != nil {
