@@ -60,7 +60,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	default: // the status says it all
 	}
 	if status >= http.StatusInternalServerError {
-		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "status", status, "code", string(code), "error", err)
+		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "status", status, "code", string(code), "err", err)
 	}
 	s.write(w, r, status, fhir.Outcome(outward(err)))
 }
@@ -106,7 +106,7 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, status int, body 
 		return
 	}
 	if _, err := w.Write(body); err != nil {
-		s.Log.DebugContext(r.Context(), "client went away", "error", err)
+		s.Log.DebugContext(r.Context(), "client went away", "err", err)
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Shell) Error(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Shell) Fail(w http.ResponseWriter, r *http.Request, status int, err error) {
 	code := fault.CodeOf(err)
 	if status >= http.StatusInternalServerError {
-		s.options.Log.ErrorContext(r.Context(), "page: request failed", "method", r.Method, "code", string(code), "error", err)
+		s.options.Log.ErrorContext(r.Context(), "page: request failed", "method", r.Method, "code", string(code), "err", err)
 	}
 	lang := s.Lang(r)
 	layout := Bare

@@ -150,7 +150,7 @@ func (s *Shell) current() *build {
 			s.built.Store(b)
 			return b
 		}
-		s.options.Log.Error("page: rebuild failed, serving the last good one", "error", err)
+		s.options.Log.Error("page: rebuild failed, serving the last good one", "err", err)
 	}
 	return s.built.Load()
 }

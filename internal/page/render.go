@@ -40,7 +40,7 @@ func (s *Shell) Render(w http.ResponseWriter, r *http.Request, p Page) {
 	b := s.current()
 	body, policy, err := s.execute(b, lang, r, p)
 	if err != nil {
-		s.options.Log.ErrorContext(r.Context(), "page: a template failed", "template", p.Template, "error", err)
+		s.options.Log.ErrorContext(r.Context(), "page: a template failed", "template", p.Template, "err", err)
 		if p.Template != errorTemplate {
 			s.Error(w, r, err)
 			return

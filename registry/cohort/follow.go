@@ -71,7 +71,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			err = f.options.Log.Await(ctx, at)
 		}
 		if err != nil && ctx.Err() == nil {
-			f.options.Logger.Error("cohort: the log cannot be followed; trying again", "error", err)
+			f.options.Logger.Error("cohort: the log cannot be followed; trying again", "err", err)
 			pause(ctx, retryAfter)
 		}
 		if at, _ := f.Position(); int64(at-f.saved) >= f.options.CheckpointEvery {
@@ -130,7 +130,7 @@ func (f *Follower) resume(ctx context.Context) {
 func (f *Follower) checkpoint(ctx context.Context) {
 	at, err := f.save(ctx)
 	if err != nil {
-		f.options.Logger.Warn("cohort: the checkpoint was not written", "error", err)
+		f.options.Logger.Warn("cohort: the checkpoint was not written", "err", err)
 		return
 	}
 	f.saved = at

@@ -303,7 +303,7 @@ func (w *writer) fail(batch []*request, err error) {
 	if code == lite.ResultIOErr || code == lite.ResultCorrupt || code == lite.ResultNotADB {
 		w.broken = err
 	}
-	w.db.log.Error("a batch of writes failed", "op", "sqlite.write", "requests", len(batch), "stopped", w.broken != nil, "error", err)
+	w.db.log.Error("a batch of writes failed", "op", "sqlite.write", "requests", len(batch), "stopped", w.broken != nil, "err", err)
 	if len(batch) > 1 && w.broken == nil && !errors.As(err, &atCommit) {
 		for _, r := range batch {
 			w.write([]*request{r})
