@@ -213,7 +213,7 @@ func (w *Web) settle(ctx context.Context, seq store.Seq) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := w.o.Book.WaitFor(ctx, seq); err != nil {
-		w.o.Log.WarnContext(ctx, "registry: the figures are late", "seq", int64(seq), "error", err)
+		w.o.Log.WarnContext(ctx, "registry: the figures are late", "seq", int64(seq), "err", err)
 	}
 }
 
