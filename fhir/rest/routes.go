@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -62,8 +63,13 @@ const (
 	bundleTime = 60 * time.Second
 )
 
-// routes is the table. https://hl7.org/fhir/R4/http.html#summary
+// routes is the whole table. A code that begins with '$' is an operation.
 func routes() []route {
+	return slices.Concat(interactionRoutes(), searchRoutes())
+}
+
+// interactionRoutes are the interactions of https://hl7.org/fhir/R4/http.html#summary but for search.
+func interactionRoutes() []route {
 	const (
 		inst    = "/{type}/{id}"
 		history = inst + "/_history"
@@ -78,8 +84,6 @@ func routes() []route {
 		{"delete", "DELETE", inst, Delete, instanceLevel, noBody, writeTime, (*server).delete},
 		{"history-instance", "GET", history, Read, instanceLevel, noBody, readTime, (*server).history},
 		{"create", "POST", "/{type}", Create, typeLevel, resourceBody, writeTime, (*server).create},
-		{"search-type", "GET", "/{type}", Search, typeLevel, noBody, readTime, (*server).search},
-		{"search-type", "POST", "/{type}/_search", Search, typeLevel, formBody, readTime, (*server).search},
 	}
 }
 

@@ -14,6 +14,14 @@ import (
 	"khamxa/internal/fault"
 )
 
+// searchRoutes are the ways to search.
+func searchRoutes() []route {
+	return []route{
+		{"search-type", "GET", "/{type}", Search, typeLevel, noBody, readTime, (*server).search},
+		{"search-type", "POST", "/{type}/_search", Search, typeLevel, formBody, readTime, (*server).search},
+	}
+}
+
 // search gives one page of the resources of a type that match, by GET or by POST to _search. An unknown parameter is
 // refused: a typing error must not answer with everybody. "Prefer: handling=lenient" leaves it out and says so.
 // https://hl7.org/fhir/R4/http.html#search
