@@ -72,7 +72,11 @@ func (c *call) criteria() (*search.Query, error) {
 	}
 	c.relateValues(values)
 	values.Set("_count", "2") // two are enough to know that it is not one
-	return search.Parse(c.typ, values)
+	q, err := search.Parse(c.typ, values)
+	if err == nil && q.NeedsTerms() {
+		return nil, fault.New(fault.Unsupported, "rest.criteria", "If-None-Exist takes no modifier that needs a terminology (:in, :not-in, :below, :above of a code).").At("If-None-Exist")
+	}
+	return q, err
 }
 
 // lookFor finds what a conditional create would repeat, among what the caller may see.

@@ -30,6 +30,9 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := q.Resolve(ctx, nil); err != nil { // no terminology: :in and its like are refused
+		return answer{}, err
+	}
 	req.Query, req.Within = q, c.access.Within
 	page, err := s.Store.Search(ctx, req)
 	if err != nil {

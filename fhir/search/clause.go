@@ -27,6 +27,8 @@ func (c *Clause) match(r *fhir.Resource) bool {
 		return c.terms[0].missing != populated
 	case NotModifier:
 		return !c.some(r)
+	case NotInModifier:
+		return c.concepts != nil && !c.some(r)
 	default: // the others say how a value is compared
 		return c.some(r)
 	}
@@ -42,6 +44,9 @@ func (c *Clause) matchNode(v *fhir.Value, p *path) bool {
 	switch c.Param.Kind {
 	case Token:
 		return !eachToken(v, p, func(t token) bool {
+			if c.needsTerms() {
+				return !c.isConcept(t)
+			}
 			return !c.any(func(q *term) bool { return q.matchToken(t) })
 		})
 	case String:
@@ -79,17 +84,20 @@ func (c *Clause) any(f func(*term) bool) bool {
 
 // Ranges are the key ranges to read when this clause drives the search: every resource that the whole query matches has at
 // least one key in one of them. They hold more than what matches, the same resource may turn up several times, and ranges
-// may overlap. ok is false for a clause that cannot drive: :missing=true and :not.
+// may overlap. ok is false for a clause that cannot drive: :missing=true, :not and :not-in.
 func (c *Clause) Ranges() (ranges []Range, ok bool) {
 	prefix := c.Param.prefix
 	switch {
-	case c.Modifier == NotModifier:
+	case c.Modifier == NotModifier, c.Modifier == NotInModifier:
 		return nil, false
 	case c.Modifier == MissingModifier:
 		if c.terms[0].missing {
 			return nil, false
 		}
 		return []Range{PrefixRange(prefix)}, true
+	}
+	if c.needsTerms() {
+		return append(c.conceptRanges(prefix+formToken, nil), ExactRange(prefix+formOverflow)), true
 	}
 	ranges = make([]Range, 0, 4*len(c.terms)+1)
 	for i := range c.terms {

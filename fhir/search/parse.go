@@ -102,7 +102,7 @@ func (q *Query) clause(name, value string) (Clause, error) {
 
 // modifiers are those that each kind takes.
 var modifiers = map[Kind][]Modifier{
-	Token:     {MissingModifier, NotModifier},
+	Token:     {MissingModifier, NotModifier, InModifier, NotInModifier, BelowModifier, AboveModifier},
 	String:    {MissingModifier, ExactModifier, ContainsModifier},
 	Date:      {MissingModifier},
 	Reference: {MissingModifier, IdentifierModifier, TypeModifier},

@@ -22,7 +22,7 @@ const (
 	TotalAccurate TotalMode = "accurate"
 )
 
-// Query is a parsed search of one resource type. It is read-only after Parse and safe for concurrent use.
+// Query is a parsed search of one resource type. It is read-only after Parse and Resolve, and safe for concurrent use.
 type Query struct {
 	Type       string
 	Clauses    []Clause // all must hold; none means every resource of the type
@@ -63,6 +63,10 @@ const (
 	NotModifier        Modifier = "not"
 	IdentifierModifier Modifier = "identifier"
 	TypeModifier       Modifier = "[type]"
+	InModifier         Modifier = "in"
+	NotInModifier      Modifier = "not-in"
+	BelowModifier      Modifier = "below"
+	AboveModifier      Modifier = "above"
 )
 
 // Clause is one parameter with its values: it holds when any of its terms does (or, with :not, when none does).
@@ -70,7 +74,8 @@ type Clause struct {
 	Param    *Param
 	Modifier Modifier
 	terms    []term
-	together window // of all date clauses on the same parameter that have one term; see narrow
+	concepts map[Concept]struct{} // of the modifiers that need a Terminology; nil before Resolve
+	together window               // of all date clauses on the same parameter that have one term; see narrow
 }
 
 // Range is a half-open range of keys: Lo <= key < Hi, compared byte by byte.

@@ -20,6 +20,8 @@ func (c *Clause) term(name, text string) (term, error) {
 			return term{}, invalid(name, ":missing takes true or false, not %s.", strconv.Quote(text))
 		}
 		return term{missing: missing}, nil
+	case c.needsTerms():
+		return c.conceptTerm(name, text)
 	case c.Param.Kind == Token || c.Modifier == IdentifierModifier:
 		return tokenTerm(name, text)
 	}

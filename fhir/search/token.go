@@ -10,6 +10,7 @@ import (
 type token struct {
 	system, code string
 	implied      bool // the system is not written but follows from the element (type code)
+	bare         bool // the element holds a code without a system, which could be of several
 	folded       bool // case does not count: strings, contact points (R4, search.html#token)
 }
 
@@ -39,7 +40,7 @@ func eachToken(v *fhir.Value, p *path, f func(token) bool) bool {
 	if k := v.Kind(); k != fhir.String && k != fhir.Bool || v.String() == "" {
 		return true
 	}
-	return f(token{code: v.String(), system: p.system, implied: p.system != ""})
+	return f(token{code: v.String(), system: p.system, implied: p.system != "", bare: p.system == ""})
 }
 
 // pair gives the token of a Coding or an Identifier, if it has a code or a system.
