@@ -37,7 +37,7 @@ var rules = []rule{
 }
 
 // impure is what lies under fhir and may use the network, the disk and the clock.
-var impure = []string{"fhir/store", "fhir/rest", "fhir/bulk"}
+var impure = []string{"fhir/store", "fhir/rest", "fhir/bulk", "fhir/subscription"}
 
 var components = []string{module + "/consult", module + "/registry", module + "/fhir", module + "/signaling", module + "/media"}
 

@@ -1,0 +1,211 @@
+package subscription
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"khamxa/fhir"
+	"khamxa/fhir/store"
+	"khamxa/internal/fault"
+)
+
+// worker delivers for one subscription, one notification after the other.
+type worker struct {
+	*Dispatcher
+	id    string
+	def   definition
+	state state
+	saved store.Seq
+}
+
+// errOver ends a subscription for good: the address says that it is gone, or its rights are.
+type errOver struct {
+	status string
+	reason string
+}
+
+func (e errOver) Error() string { return e.reason }
+
+// run follows the log until ctx ends or the subscription does.
+func (w *worker) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		list, err := w.feed.after(ctx, w.state.Position)
+		if err == nil {
+			err = w.work(ctx, list)
+		}
+		var over errOver
+		switch {
+		case err == nil, ctx.Err() != nil:
+		case errors.As(err, &over):
+			w.end(ctx, over)
+			return
+		case fault.Is(err, fault.Conflict):
+			w.Logger.Warn("a subscription is served by another node", "op", "subscription.run")
+			return
+		default:
+			w.Logger.Error("a subscription cannot go on; trying again", "op", "subscription.run", "err", err)
+			pause(ctx, readAgainAfter)
+		}
+	}
+}
+
+// work tells what matches in the commits and moves the position behind them. A notification over a WebSocket says only that there is
+// something, so one is enough for all.
+func (w *worker) work(ctx context.Context, list []*commit) error {
+	var last *change
+	for _, c := range list {
+		for _, ch := range c.changes {
+			if !w.wants(ch) {
+				continue
+			}
+			if last = ch; w.def.channel == webSocket {
+				continue
+			}
+			if err := w.tell(ctx, ch); err != nil {
+				return err
+			}
+		}
+		if w.def.channel == webSocket {
+			continue
+		}
+		if err := w.moved(ctx, c.seq, last != nil && last.seq == c.seq); err != nil {
+			return err
+		}
+	}
+	if w.def.channel != webSocket {
+		return nil
+	}
+	if last != nil {
+		if err := w.tell(ctx, last); err != nil {
+			return err
+		}
+	}
+	return w.moved(ctx, list[len(list)-1].seq, last != nil)
+}
+
+// wants reports whether the change matches the criteria.
+func (w *worker) wants(ch *change) bool {
+	if ch.Method != store.Put || ch.Type != w.def.query.Type {
+		return false
+	}
+	r := ch.resource()
+	return r != nil && w.matches(r)
+}
+
+func (w *worker) matches(r *fhir.Resource) bool { return w.def.query.Match(r) }
+
+// moved sets the position, and keeps it when something was told or much has gone by.
+func (w *worker) moved(ctx context.Context, to store.Seq, told bool) error {
+	w.state.Position = to
+	if !told && to-w.saved < savedEvery {
+		return nil
+	}
+	w.saved = to
+	return w.save(ctx, w.id, &w.state)
+}
+
+// tell delivers one notification, however often it takes. It returns errOver when the subscription is over, else nil or what kept
+// the position from being written.
+func (w *worker) tell(ctx context.Context, ch *change) error {
+	for wait := firstPause; ; wait = min(2*wait, longestPause) {
+		err := w.deliver(ctx, ch)
+		var over errOver
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.As(err, &over) {
+			return err
+		}
+		now := w.Clock()
+		if err == nil {
+			w.state.FailingSince = time.Time{}
+			return nil
+		}
+		if w.state.FailingSince.IsZero() {
+			w.state.FailingSince = now
+			if err := w.save(ctx, w.id, &w.state); err != nil {
+				return err
+			}
+		}
+		if now.Sub(w.state.FailingSince) >= w.GiveUp {
+			return errOver{failed, "Notifications could not be delivered since " + w.state.FailingSince.UTC().Format(time.RFC3339) + ": " + fault.MessageOf(err) +
+				" Nothing is lost: write the subscription again with the status requested, and it goes on from there."}
+		}
+		w.Logger.Warn("a notification was not taken; it is sent again", "op", "subscription.tell", "wait", wait, "err", err)
+		pause(ctx, max(wait, retryAfter(err)))
+	}
+}
+
+// deliver sends one notification once, if the program may still see the resource.
+func (w *worker) deliver(ctx context.Context, ch *change) error {
+	if !w.def.end.IsZero() && !w.Clock().Before(w.def.end) {
+		return errOver{off, ""}
+	}
+	access, err := w.Access(ctx, w.state.Author)
+	switch {
+	case err != nil && ended(err):
+		return errOver{failed, "The program that asked for this subscription has lost its rights."}
+	case err != nil:
+		return err
+	case !access.Allows(ch.Type):
+		return errOver{failed, "The program may not read resources of type " + ch.Type + " any more."}
+	}
+	seen, err := w.sees(ctx, access, ch)
+	if err != nil || !seen {
+		return err
+	}
+	if w.Audit != nil {
+		told := Delivery{
+			Author: w.state.Author, Subscription: w.id, WithBody: w.def.payload,
+			Resource: ch.Type + "/" + ch.ID + "/_history/" + ch.VersionID,
+		}
+		if err := w.Audit(ctx, told); err != nil {
+			return err
+		}
+	}
+	if w.def.channel == webSocket {
+		return w.hub.ping(ctx, w.id)
+	}
+	return w.post(ctx, ch)
+}
+
+// sees reports whether the resource is within the program's reach now.
+func (w *worker) sees(ctx context.Context, access Access, ch *change) (bool, error) {
+	if access.Within == nil {
+		return true, nil
+	}
+	v, err := w.Store.ReadVersion(ctx, ch.Type, ch.ID, ch.VersionID)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return false, nil
+	}
+	return err == nil && store.Visible(access.Within, v.Holder), err
+}
+
+// end writes down that the subscription is over. A client that writes it again at the same moment wins.
+func (w *worker) end(ctx context.Context, over errOver) {
+	w.hub.leave(w.id)
+	for ctx.Err() == nil {
+		err := w.endOnce(ctx, over)
+		if err == nil {
+			return
+		}
+		w.Logger.Error("the end of a subscription cannot be written; trying again", "op", "subscription.end", "err", err)
+		pause(ctx, readAgainAfter)
+	}
+}
+
+func (w *worker) endOnce(ctx context.Context, over errOver) error {
+	v, err := w.Store.Read(ctx, "Subscription", w.id)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	res, err := fhir.Parse(v.Body)
+	if err != nil || !res.Root.Get("status").IsString(active) {
+		return err
+	}
+	return w.setStatus(ctx, res, over.status, over.reason)
+}
