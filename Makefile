@@ -14,6 +14,10 @@ EXAMPLES     := hl7.fhir.r4.examples@4.0.1
 EXAMPLES_TGZ := .cache/hl7.fhir.r4.examples-4.0.1.tgz
 EXAMPLES_SUM := DXBdIZOeQaSKIgCU7w6HOC7sw/6BzylmipLkBW4f//pT+Bc94x+8LImwTdvaNThPJoOzpBzvxAzNqjeu3X/zLw==
 
+# What judges us in `make conformance`: npm packages of other people's making. Their lock file pins each by version and SHA-512.
+JUDGES      := fhir/conformance/js
+JUDGES_NODE := .cache/judges
+
 # A binary carries its revision. Where git does not answer (an archive, somebody else's checkout), Go must not ask it.
 export GOFLAGS := -buildvcs=$(if $(shell git rev-parse HEAD 2>/dev/null),auto,false) $(GOFLAGS)
 
@@ -77,8 +81,15 @@ e2e: ## the story in a real Chromium
 bench: ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-conformance: $(EXAMPLES_TGZ) ## HL7's 5,305 published examples through the parser, the index and the service
-	KHAMXA_EXAMPLES='$(CURDIR)/$(EXAMPLES_TGZ)' $(GO) test -tags conformance -count=1 -timeout 15m ./fhir/conformance
+conformance: $(EXAMPLES_TGZ) $(JUDGES_NODE)/node_modules ## HL7's 5,305 examples, HL7's FHIRPath, another's client and hostile input against the service
+	KHAMXA_EXAMPLES='$(CURDIR)/$(EXAMPLES_TGZ)' KHAMXA_NODE='$(CURDIR)/$(JUDGES_NODE)' \
+		$(GO) test -tags conformance -count=1 -timeout 15m $(call tagged,conformance)
+
+$(JUDGES_NODE)/node_modules: $(JUDGES)/package.json $(JUDGES)/package-lock.json
+	@command -v npm >/dev/null || { echo "make conformance needs npm (Node.js 20 or newer) to fetch what judges it: install it." >&2; exit 1; }
+	@mkdir -p $(JUDGES_NODE) && cp $^ $(JUDGES_NODE)
+	cd $(JUDGES_NODE) && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(EXAMPLES_TGZ):
 	@command -v npm >/dev/null || { echo "make conformance needs npm (Node.js) to fetch $(EXAMPLES): install it." >&2; exit 1; }
