@@ -23,7 +23,7 @@ import (
 const (
 	maxCode     = 256  // bytes
 	maxDepth    = 8    // of parentheses
-	maxExponent = 99   // of one component, either sign
+	maxExponent = 99   // of a component or of a base unit in the result, either sign
 	maxDigits   = 18   // of one factor
 	maxBits     = 4096 // of numerator or denominator of the whole
 )
@@ -103,7 +103,8 @@ func (q quantity) times(r quantity, sign int) (_ quantity, ok bool) {
 	} else {
 		f.Mul(q.factor, r.factor)
 	}
-	return quantity{factor: f, dims: merge(q.dims, r.dims, sign)}, fits(f)
+	product := quantity{factor: f, dims: merge(q.dims, r.dims, sign)}
+	return product, product.fits()
 }
 
 // power is q^n.
@@ -127,11 +128,18 @@ func (q quantity) power(n int) (_ quantity, ok bool) {
 			dims = append(dims, dim{d.symbol, d.power * n})
 		}
 	}
-	return quantity{factor: f, dims: dims}, fits(f)
+	raised := quantity{factor: f, dims: dims}
+	return raised, raised.fits()
 }
 
-func fits(f *big.Rat) bool {
-	return f.Sign() != 0 && f.Num().BitLen() <= maxBits && f.Denom().BitLen() <= maxBits
+// fits reports whether q is within the limits, so that its unit can be read again.
+func (q quantity) fits() bool {
+	for _, d := range q.dims {
+		if d.power > maxExponent || d.power < -maxExponent {
+			return false
+		}
+	}
+	return q.factor.Sign() != 0 && q.factor.Num().BitLen() <= maxBits && q.factor.Denom().BitLen() <= maxBits
 }
 
 // merge adds the powers of two sorted lists, the second times sign.
