@@ -51,6 +51,9 @@ func accessOf(c identity.Caller) rest.Access {
 		Within: within, Author: c.Reference(),
 		Allows: func(resourceType string, verb rest.Verb) bool {
 			v, known := verbs[verb]
+			if _, program := c.Client(); resourceType == subscriptionType && !program {
+				return false
+			}
 			if resourceType == auditType {
 				return known && within == nil && (verb == rest.Read || verb == rest.Search) && c.AllowsByName(resourceType, v)
 			}

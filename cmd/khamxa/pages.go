@@ -16,6 +16,7 @@ import (
 	"khamxa/consult/record"
 	consultweb "khamxa/consult/web"
 	"khamxa/fhir/rest"
+	"khamxa/fhir/subscription"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
 	idweb "khamxa/internal/identity/web"
@@ -135,6 +136,7 @@ func (s *service) newHandler(ctx context.Context) (http.Handler, error) {
 
 	top := http.NewServeMux() // signalling stands beside the pages: a hijacked connection has no status, and is no page
 	top.Handle("/signal", s.calls.sockets)
+	top.Handle(subscription.Path, s.subscriptionSockets(staff))
 	top.Handle("/", page.Compress(staff.Chain(untilDrained(s.draining, r))))
 	// Outermost is whose request it is: limits, the trail and signalling ask.
 	return s.set.proxies.Handler(page.Secure(top, page.SecureOptions{HTTPS: s.set.https(), PublicURL: s.set.publicURL})), nil

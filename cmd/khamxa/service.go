@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"khamxa/consult"
+	"khamxa/fhir/subscription"
 	"khamxa/internal/daemon"
 	"khamxa/internal/fault"
 	"khamxa/internal/network"
@@ -29,6 +30,9 @@ type service struct {
 	listener, admin net.Listener
 	draining        chan struct{} // closed when the service begins to stop
 	stopFigures     func()        // ends the follower and waits for its checkpoint
+
+	subscriptions     *subscription.Dispatcher
+	stopSubscriptions func() // ends deliveries and waits for the one in progress
 }
 
 // How long a stop may take. The unit file gives 30 s.
@@ -42,7 +46,7 @@ const (
 func startService(ctx context.Context, set settings, c *core, listener net.Listener) (_ *service, err error) {
 	s := &service{
 		set: set, core: c, trail: trail{log: c.store, clock: c.clock}, metrics: newMetrics(), listener: listener,
-		draining: make(chan struct{}), stopFigures: func() {},
+		draining: make(chan struct{}), stopFigures: func() {}, stopSubscriptions: func() {},
 	}
 	s.refusals = network.NewRefusals(c.log, c.clock, s.metrics.refusal)
 	defer func() {
@@ -55,6 +59,9 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 		return nil, err
 	}
 	s.followLog(ctx)
+	if err = s.startSubscriptions(ctx); err != nil {
+		return nil, err
+	}
 	if s.calls, err = startCalls(ctx, set, c.staff.Tickets(), s.refusals, c.log, c.clock); err != nil {
 		return nil, err
 	}
@@ -64,6 +71,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 	}
 	s.calls.start(ctx, s.consults)
 	s.metrics.watch(c, s.calls)
+	s.metrics.gauge("khamxa_subscriptions", "Subscriptions that are active.", func() float64 { return float64(s.subscriptions.Active()) })
 	s.admin, err = listenAdmin(ctx, set.data)
 	return s, err
 }
@@ -137,5 +145,6 @@ func (s *service) stop() {
 	if s.calls != nil {
 		s.calls.stop()
 	}
+	s.stopSubscriptions()
 	s.stopFigures()
 }

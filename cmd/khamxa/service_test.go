@@ -45,6 +45,7 @@ func TestService(t *testing.T) {
 		{"the list behind a number", listStory},
 		{"accounts are kept as Practitioner", practitionersStory},
 		{"the audit trail", auditStory},
+		{"subscriptions", subscriptionsStory},
 		{"other sites", otherSitesStory},
 		{"headers", headersStory},
 		{"metrics", metricsStory},

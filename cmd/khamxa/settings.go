@@ -17,6 +17,7 @@ type settings struct {
 	trustedProxy                               string
 	mediaListen, mediaPublicIP                 string
 	clinicName, clinicPhone                    string
+	notify                                     string
 	demo, check                                bool
 	level                                      slog.Level
 
@@ -46,6 +47,7 @@ func (s *settings) flags() *flag.FlagSet {
 	set.StringVar(&s.mediaPublicIP, "media-public-ip", "", "`address` that phones are told to send to, behind one-to-one NAT; several with commas")
 	set.StringVar(&s.clinicName, "clinic-name", "", "what patients' pages say about who is calling")
 	set.StringVar(&s.clinicPhone, "clinic-phone", "", "whom patients phone when nothing works, as +84...")
+	set.StringVar(&s.notify, "notify", "", "where Subscriptions may send: the beginnings of `addresses`, with commas; empty: nowhere, or to this machine when only this machine reaches the service")
 	set.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	set.BoolVar(&s.demo, "demo", false, "make demo staff, one patient and one consult, and print how to open them; on loopback only")
 	set.BoolVar(&s.check, "check", false, "read the settings, say whether they hold, and do nothing else")
@@ -83,10 +85,12 @@ func (s *settings) validate() error {
 			return usagef("--media-listen is host:port, such as 0.0.0.0:%s", defaultMediaPort)
 		}
 	}
-	if err := s.validateURL(); err != nil {
-		return err
+	for _, check := range []func() error{s.validateURL, s.validateNotify, s.validateProxies} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	return s.validateProxies()
+	return nil
 }
 
 // validateProxies says whom to believe about where requests come from. Plain HTTP is served, so whoever is reached over https has a proxy in

@@ -35,6 +35,7 @@ func TestSettings(t *testing.T) {
 		{"public address", func(s *settings) { s.publicURL = "https://kham.example.vn/" }, ""},
 		{"a proxy elsewhere", func(s *settings) { s.trustedProxy = "10.0.0.5, 10.1.0.0/24" }, ""},
 		{"no proxy", func(s *settings) { s.trustedProxy = "none" }, ""},
+		{"hooks to two places", func(s *settings) { s.notify = "https://his.example.vn/fhir,http://10.0.0.7:8080" }, ""},
 		{"packets' address", func(s *settings) { s.mediaListen = "0.0.0.0:7882" }, ""},
 
 		{"no folder", func(s *settings) { s.data = "" }, "--data is needed"},
@@ -53,6 +54,8 @@ func TestSettings(t *testing.T) {
 		{"packets' address without port", func(s *settings) { s.mediaListen = "0.0.0.0" }, "--media-listen is host:port"},
 		{"a proxy by name", func(s *settings) { s.trustedProxy = "proxy.example.vn" }, "--trusted-proxy is none"},
 		{"any proxy", func(s *settings) { s.trustedProxy = "*" }, "--trusted-proxy is none"},
+		{"a hook to a name", func(s *settings) { s.notify = "his.example.vn" }, "--notify is addresses"},
+		{"a hook with a password", func(s *settings) { s.notify = "https://a:b@his.example.vn" }, "--notify is addresses"},
 		{"public name", func(s *settings) { s.publicURL = "kham.example.vn" }, "--public-url is an address"},
 		{"public path", func(s *settings) { s.publicURL = "https://kham.example.vn/x" }, "--public-url is an address"},
 		{"public query", func(s *settings) { s.publicURL = "https://kham.example.vn?x=1" }, "--public-url is an address"},
@@ -136,5 +139,29 @@ func TestDefaults(t *testing.T) {
 	s.demo = true
 	if err := s.validate(); err != nil {
 		t.Errorf("the default address is no loopback: %v", err)
+	}
+}
+
+// TestHooks: notifications go where the operator says, and to this machine only when nobody else can reach the service.
+func TestHooks(t *testing.T) {
+	for _, c := range []struct {
+		listen, notify, endpoint string
+		want                     bool
+		public                   string
+	}{
+		{"127.0.0.1:8080", "", "http://127.0.0.1:9/x", true, ""},
+		{"127.0.0.1:8080", "", "http://[::1]:9/x", true, ""},
+		{"127.0.0.1:8080", "", "http://localhost/x", true, ""},
+		{"127.0.0.1:8080", "", "http://localhost.example.vn/x", false, ""},
+		{"127.0.0.1:8080", "", "http://10.0.0.1/x", false, ""},
+		{"127.0.0.1:8080", "", "http://127.0.0.1:9/x", false, "https://kham.example.vn"},
+		{"0.0.0.0:8080", "", "http://127.0.0.1:9/x", false, ""},
+		{"0.0.0.0:8080", "https://a.vn,https://b.vn/fhir", "https://b.vn/fhir/x", true, ""},
+		{"0.0.0.0:8080", "https://a.vn,https://b.vn/fhir", "https://b.vn/other", false, ""},
+	} {
+		s := goodSettings(func(s *settings) { s.listen, s.notify, s.publicURL = c.listen, c.notify, c.public })
+		if got := s.hooks()(c.endpoint); got != c.want {
+			t.Errorf("listening on %s with %q, %s: %v", c.listen, c.notify, c.endpoint, got)
+		}
 	}
 }

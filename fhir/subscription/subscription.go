@@ -102,6 +102,9 @@ func New(o Options) (*Dispatcher, error) {
 	return &Dispatcher{Options: o, feed: &feed{log: o.Log}, hub: newHub()}, nil
 }
 
+// Active is how many subscriptions are served at this moment.
+func (d *Dispatcher) Active() int { return d.hub.count() }
+
 // HookPrefixes makes an Options.Hooks that allows the addresses that begin with one of the prefixes, and no others. A prefix
 // ends at a slash or at the end of an address, so "https://his.example" does not allow "https://his.example.net".
 func HookPrefixes(prefixes []string) func(endpoint string) bool {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -97,6 +98,20 @@ func (s *Service) VerifyBearer(ctx context.Context, token string) (Caller, error
 	scopes, _ := ParseScopes(claims.Scope)
 	granted, _ := ParseScopes(c.Scope)
 	return Caller{kind: clientCaller, client: c.Client, scopes: scopes.Narrow(granted)}, nil
+}
+
+// ClientCaller returns the caller that a program is now, with all that it is granted, for work that goes on between its requests.
+// reference is Caller.Reference of it. fault.NotFound when it is no program's, or the program is gone or disabled.
+func (s *Service) ClientCaller(ctx context.Context, reference string) (Caller, error) {
+	c, _, err := s.client(ctx, strings.TrimPrefix(reference, "Device/"))
+	if err != nil {
+		return Caller{}, err
+	}
+	if c.Disabled {
+		return Caller{}, fault.New(fault.NotFound, "identity.ClientCaller", "There is no such client.")
+	}
+	granted, _ := ParseScopes(c.Scope)
+	return Caller{kind: clientCaller, client: c.Client, scopes: granted}, nil
 }
 
 // maxJWT is the longest token that is looked at.

@@ -298,3 +298,24 @@ func FuzzVerifyTicket(f *testing.F) {
 		}
 	})
 }
+
+// TestClientCaller: a program between its requests has what it is granted now, and nothing once it is shut out.
+func TestClientCaller(t *testing.T) {
+	s, ctx := service(t), context.Background()
+	c, _ := client(t, s, "system/Observation.rs", "14221")
+	caller, err := s.ClientCaller(ctx, "Device/"+c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !caller.Allows("Observation", identity.ReadVerb) || caller.Allows("Patient", identity.ReadVerb) || caller.Reference() != "Device/"+c.ID ||
+		len(caller.Holders()) != 1 {
+		t.Errorf("the caller is %+v", caller)
+	}
+	if err := s.DisableClient(ctx, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, reference := range []string{"Device/" + c.ID, "Practitioner/1", "system", "Device/client-none", ""} {
+		_, err := s.ClientCaller(ctx, reference)
+		wantCode(t, err, fault.NotFound)
+	}
+}
