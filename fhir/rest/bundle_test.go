@@ -196,8 +196,8 @@ func TestTransactionFails(t *testing.T) {
 		{"unknown type", entryOf("", "GET", "Patiant/1", ""), 404, "not-found", "Bundle.entry[1]"},
 		{"read of nothing", entryOf("", "GET", "Patient/none", ""), 404, "not-found", "Bundle.entry[1]"},
 		{"unknown search parameter", entryOf("", "GET", "Patient?nmae=x", ""), 400, "invalid", "Bundle.entry[1].request"},
-		{"reference to no entry", entryOf("", "POST", "Observation", `{"resourceType":"Observation","subject":{"reference":"`+urnPatient+`"}}`), 400, "invalid", "Bundle.entry[1].resource"},
-		{"reference by search", entryOf("", "POST", "Observation", `{"resourceType":"Observation","subject":{"reference":"Patient?identifier=1"}}`), 400, "not-supported", "Bundle.entry[1].resource"},
+		{"reference to no entry", entryOf("", "POST", "Observation", `{"resourceType":"Observation","subject":{"reference":"`+urnPatient+`"}}`), 400, "invalid", "Bundle.entry[1].resource.subject.reference"},
+		{"reference by search", entryOf("", "POST", "Observation", `{"resourceType":"Observation","subject":{"reference":"Patient?identifier=1"}}`), 412, "conflict", "Bundle.entry[1].resource.subject.reference"},
 		{"twice the same resource", entryOf("", "PUT", "Patient/there", patient("there", "X", stationA)) + "," + entryOf("", "DELETE", "Patient/there", ""), 400, "invalid", "Bundle.entry[1].request.url"},
 		{"twice the same fullUrl", entryOf(urnPatient, "POST", "Patient", `{"resourceType":"Patient"}`) + "," + entryOf(urnPatient, "POST", "Patient", `{"resourceType":"Patient"}`), 400, "invalid", "Bundle.entry[2].fullUrl"},
 	} {

@@ -22,6 +22,8 @@ type call struct {
 	body    []byte
 	nested  *fhir.Resource // the resource of a Bundle entry, already parsed
 
+	searching bool // the resource has references by search
+
 	ifMatch, ifNoneMatch, ifNoneExist string
 	prefer                            preference
 }

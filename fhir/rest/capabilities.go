@@ -82,8 +82,8 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 		Bool("updateCreate", true).
 		Bool("conditionalCreate", true).
 		String("conditionalRead", "not-match").
-		Bool("conditionalUpdate", false).
-		String("conditionalDelete", "not-supported").
+		Bool("conditionalUpdate", true).
+		String("conditionalDelete", "multiple").
 		Strings("referencePolicy", "literal").
 		Strings("searchInclude", includes...).
 		Strings("searchRevInclude", reverse...).

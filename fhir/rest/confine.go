@@ -17,23 +17,20 @@ import (
 //     of reach, into reach, or to where nobody is who knows of it;
 //   - what was seen is pinned: the version that was checked is the one that is replaced, or the commit fails and this runs
 //     again;
-//   - conditional creates look for their match, and deletions for something to delete; entries that meet are refused.
-//
-// rewire, when it is not nil, runs once the targets of conditional creates are known.
-func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire func() error) error {
+//   - conditional interactions look for their matches, patches are applied to what is current, and deletions look for something
+//     to delete; entries that meet are refused.
+func (s *server) confine(ctx context.Context, access Access, u *unit) error {
+	ws := u.writes
 	for _, w := range ws {
-		w.unpin()
-		if w.absent == nil {
-			continue
-		}
-		if err := s.lookFor(ctx, access, w); err != nil {
+		if err := s.begin(ctx, access, w); err != nil {
 			return within(err, w.path)
 		}
 	}
-	if rewire != nil {
-		if err := rewire(); err != nil {
-			return err
-		}
+	if err := s.findTargets(ctx, access, u); err != nil {
+		return err
+	}
+	if err := s.rewire(u); err != nil {
+		return err
 	}
 	if err := apart(ws); err != nil {
 		return err
@@ -44,7 +41,7 @@ func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire
 			arriving[w.change.ID] = true
 		}
 	}
-	for _, w := range ws {
+	for _, w := range each(ws) {
 		if err := s.confineOne(ctx, access, w, arriving); err != nil {
 			return within(err, w.path)
 		}
@@ -52,17 +49,33 @@ func (s *server) confine(ctx context.Context, access Access, ws []*write, rewire
 	return nil
 }
 
-// unpin takes back what an earlier attempt found.
+// begin forgets what an earlier attempt found, and finds out what the write is about.
+func (s *server) begin(ctx context.Context, access Access, w *write) error {
+	w.unpin()
+	w.skip, w.existing, w.more = false, nil, nil
+	if w.cond != nil {
+		if err := s.lookFor(ctx, access, w); err != nil {
+			return err
+		}
+	}
+	if w.oneOf != nil && !w.skip {
+		if err := s.choose(ctx, access, w); err != nil {
+			return err
+		}
+	}
+	return s.patched(ctx, access, w)
+}
+
+// unpin takes back the demands that are ours.
 func (w *write) unpin() {
 	if w.pinned {
 		w.change.IfMatch, w.change.IfAbsent, w.pinned = "", false, false
 	}
-	w.skip, w.existing = false, nil
 }
 
 func (s *server) confineOne(ctx context.Context, access Access, w *write, arriving map[string]bool) error {
 	switch {
-	case w.existing != nil:
+	case w.moot():
 		return nil
 	case w.change.Method == store.Delete:
 		return s.confineDelete(ctx, access, w)
@@ -84,7 +97,7 @@ func (s *server) confineDelete(ctx context.Context, access Access, w *write) err
 	v, err := s.Store.Read(ctx, w.change.Type, w.change.ID)
 	none := fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) || err == nil && !store.Visible(access.Within, v.Holder)
 	switch {
-	case none && w.change.IfMatch != "":
+	case none && w.change.IfMatch != "" && !w.pinned:
 		return fault.New(fault.Precondition, "rest.delete", "The version that If-Match names is not the current one; nothing was deleted.")
 	case none:
 		w.skip = true

@@ -257,10 +257,11 @@ func TestConcurrentConfinedUpdates(t *testing.T) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	kept := 0
-	for range 4 {
+	for w := range 4 {
 		wg.Go(func() {
-			for range 5 {
-				req, _ := http.NewRequest("PUT", s.url+"/Observation/oa", strings.NewReader(observation("oa", "pa")))
+			for i := range 5 {
+				body := strings.Replace(observation("oa", "pa"), "{", fmt.Sprintf(`{"language":"x-%d-%d",`, w, i), 1)
+				req, _ := http.NewRequest("PUT", s.url+"/Observation/oa", strings.NewReader(body))
 				req.Header.Set("Authorization", "Bearer "+doctorA)
 				req.Header.Set("Content-Type", "application/fhir+json")
 				resp, err := http.DefaultClient.Do(req)

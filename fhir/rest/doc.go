@@ -18,10 +18,13 @@
 //	DELETE /{type}/{id}                  delete           delete.go        https://hl7.org/fhir/R4/http.html#delete
 //	GET    /{type}/{id}/_history         history-instance history.go       https://hl7.org/fhir/R4/http.html#history
 //	POST   /{type}                       create           create.go        https://hl7.org/fhir/R4/http.html#create
+//	PUT    /{type}?...                   update           update.go        https://hl7.org/fhir/R4/http.html#cond-update
+//	DELETE /{type}?...                   delete           delete.go        https://hl7.org/fhir/R4/http.html#3.1.0.7.1
 //	GET    /{type}, POST /{type}/_search search-type      search.go        https://hl7.org/fhir/R4/http.html#search
 //
-// HEAD is GET without the body. Conditional create (If-None-Exist) is served, alone and in Bundles, and does not race; other
-// conditional interactions, PATCH and operations are not, and say so.
+// HEAD is GET without the body. Conditional interactions (conditional.go) and references by search (target.go) are decided at the
+// point of the commit, so they do not race. A conditional delete of several needs _count=N: up to N are deleted in one commit,
+// more are refused. An update that says what is there makes no version.
 //
 // # Rules
 //

@@ -24,14 +24,20 @@ func tags(header string) []string {
 	return versions
 }
 
-// matchVersion reads If-Match: the one version that must be current, "" when the caller states none.
-func matchVersion(header string) (string, error) {
+// matchVersions reads If-Match: versions of which one must be current, or "*" for any; nil when the caller demands nothing. Only what
+// can be a version of this server is taken. https://hl7.org/fhir/R4/http.html#concurrency
+func matchVersions(header string) ([]string, error) {
 	if strings.TrimSpace(header) == "" {
-		return "", nil
+		return nil, nil
 	}
 	versions := tags(header)
-	if len(versions) != 1 || strings.Trim(versions[0], "0123456789") != "" {
-		return "", fault.New(fault.Invalid, "rest.matchVersion", `If-Match must name one version, as in W/"3".`).At("If-Match")
+	for _, v := range versions {
+		if v != "*" && strings.Trim(v, "0123456789") != "" {
+			versions = nil
+		}
 	}
-	return versions[0], nil
+	if len(versions) == 0 {
+		return nil, fault.New(fault.Invalid, "rest.matchVersions", `If-Match must name a version, as in W/"3", or several with commas between them.`).At("If-Match")
+	}
+	return versions, nil
 }

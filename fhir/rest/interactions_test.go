@@ -157,7 +157,8 @@ func TestUpdate(t *testing.T) {
 		s.do(anybody, "PUT", "/Patient/p1", patient("p1", "X", stationA), `If-Match: W/"1"`).refused(412, "conflict", "", "If-Match")
 		s.do(anybody, "PUT", "/Patient/p1", patient("p1", "Three", stationA), `If-Match: W/"2"`).is(200)
 		s.do(anybody, "PUT", "/Patient/new", patient("new", "X", stationA), `If-Match: W/"1"`).refused(412, "conflict", "")
-		s.do(anybody, "PUT", "/Patient/p1", patient("p1", "X", stationA), `If-Match: W/"1", W/"3"`).refused(400, "invalid", "If-Match")
+		s.do(anybody, "PUT", "/Patient/p1", patient("p1", "X", stationA), `If-Match: W/"1", W/"2"`).refused(412, "conflict", "")
+		s.do(anybody, "PUT", "/Patient/p1", patient("p1", "X", stationA), `If-Match: W/"x"`).refused(400, "invalid", "If-Match")
 		if got := s.do(anybody, "GET", "/Patient/p1", "").root.Get("name").At(0).Get("text").String(); got != "Three" {
 			t.Errorf("a refused update was kept: %q", got)
 		}

@@ -19,10 +19,14 @@ func (c *call) own(reference string) (string, bool) {
 	return relative, true
 }
 
-// relate gives the resource with its own references relative. Without any it is the same resource.
+// relate gives the resource with its own references relative. Without any it is the same resource. It notes references by
+// search, but for those that stand in a Bundle or Parameters that is kept as it is: they are not the server's to follow.
 func (c *call) relate(r *fhir.Resource) (*fhir.Resource, error) {
 	found := false
 	raw := fhir.RewriteReferences(r, func(reference string) (string, bool) {
+		if _, _, ok := searches(reference); ok && r.Type != "Bundle" && r.Type != "Parameters" {
+			c.searching = true
+		}
 		relative, ok := c.own(reference)
 		found = found || ok
 		return relative, ok

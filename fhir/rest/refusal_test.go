@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		{"XML wanted", "GET", "/Patient/p1", "", []string{"Accept: application/fhir+xml"}, 406, "not-supported", "", []string{"JSON"}},
 		{"XML wanted by _format", "GET", "/Patient/p1?_format=xml", "", nil, 406, "not-supported", "_format", nil},
 		{"PATCH", "PATCH", "/Patient/p1", "[]", nil, 405, "not-supported", "", []string{"PATCH", "GET, HEAD, PUT, DELETE"}},
-		{"conditional update", "PUT", "/Patient?identifier=1", "{}", nil, 405, "not-supported", "", []string{"GET, HEAD, POST"}},
+		{"conditional update", "PUT", "/Patient", "{}", nil, 400, "invalid", "", []string{"search parameters"}},
 		{"nowhere", "GET", "/Patient/p1/x/y/z", "", nil, 404, "not-found", "", []string{"/fhir/metadata"}},
 		{"method of an unknown type", "PATCH", "/Pat/p1", "", nil, 404, "not-found", "", nil},
 		{"page link that is none", "GET", "/Patient?_page=AAAA", "", nil, 404, "not-found", "_page", []string{"page link"}},

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,36 +12,52 @@ import (
 	"khamxa/internal/fault"
 )
 
-// rewire points the references between entries to the ids that the resources are kept under. It starts from the resources as
-// they were sent, so it can run again.
-func (s *server) rewire(sorted []*entry, links map[string]*entry) error {
-	for _, e := range sorted {
-		if e.w == nil || e.w.resource == nil || e.w.existing != nil {
+// rewire makes what is kept of what was sent: references between the entries of a transaction and references by search point to
+// the ids that the resources are kept under, and a new resource has its id. It starts from the resources as they were sent, so
+// it can run again.
+func (s *server) rewire(u *unit) error {
+	for _, w := range u.writes {
+		if w.source == nil || w.existing != nil {
 			continue
 		}
-		var bad error
-		raw := fhir.RewriteReferences(e.c.nested, func(reference string) (string, bool) {
-			target, err := e.resolve(reference, links)
-			if err != nil && bad == nil {
-				bad = err
+		r := w.source
+		if w.entry != nil {
+			var err error
+			if r, err = s.rewireEntry(u, w.entry); err != nil {
+				return within(err, w.path)
 			}
-			return target, target != "" && target != reference
-		})
-		if bad != nil {
-			return within(bad, e.path+".resource")
 		}
-		raw = s.rewireLinks(raw, e, links)
-		r, err := fhir.Parse(raw)
-		if err != nil {
-			return within(err, e.path)
-		}
-		e.w.resource = r
-		e.w.change.Body = r.Raw
-		if e.c.rt.verb == Create {
-			s.stamp(e.w)
+		w.resource = r
+		w.change.Body = r.Raw
+		if w.assigned { // the store sets version and time, so those here are only a place for them
+			w.change.Body = r.Stamp(w.change.ID, "1", s.Clock())
 		}
 	}
 	return nil
+}
+
+func (s *server) rewireEntry(u *unit, e *entry) (*fhir.Resource, error) {
+	var bad error
+	source := e.w.source
+	if e.w.patch == nil {
+		source = e.c.nested // references between entries may be written with the address of this interface
+	}
+	raw := fhir.RewriteReferences(source, func(reference string) (string, bool) {
+		to, err := e.resolve(reference, u)
+		var f *fault.Error
+		if bad == nil && errors.As(err, &f) {
+			bad = f.At(placeOf(source, reference))
+		}
+		return to, to != "" && to != reference
+	})
+	if bad != nil {
+		return nil, bad
+	}
+	raw = s.rewireLinks(raw, e, u.links)
+	if bytes.Equal(raw, e.w.source.Raw) {
+		return e.w.source, nil
+	}
+	return fhir.Parse(raw)
 }
 
 // linkPattern finds, in compact JSON, the addresses that are no literal references and may name an entry all the same: elements
@@ -55,7 +72,7 @@ func (s *server) rewireLinks(raw []byte, e *entry, links map[string]*entry) []by
 	if !bytes.Contains(raw, []byte("urn:")) {
 		return raw
 	}
-	own := e.c.nested.Root.Get("url").String()
+	own := e.w.source.Root.Get("url").String()
 	return s.links.ReplaceAllFunc(raw, func(found []byte) []byte {
 		parts := s.links.FindSubmatch(found)
 		target := links[string(parts[2])]
@@ -75,19 +92,20 @@ func (e *entry) reference() string {
 }
 
 // resolve gives what a reference is to become, "" to leave it. https://hl7.org/fhir/R4/bundle.html#references
-func (e *entry) resolve(reference string, links map[string]*entry) (string, error) {
-	target := links[reference]
+func (e *entry) resolve(reference string, u *unit) (string, error) {
+	if t := u.targets[reference]; t != nil {
+		return t.to, nil
+	}
+	target := u.links[reference]
 	if target == nil {
 		ref := fhir.ParseReference(reference)
 		switch {
 		case ref.Kind == fhir.Local: // relative to the entry's own address, when that is one
 			if base := fhir.ParseReference(e.fullURL).Base; base != "" {
-				target = links[base+ref.Type+"/"+ref.ID]
+				target = u.links[base+ref.Type+"/"+ref.ID]
 			}
 		case strings.HasPrefix(reference, "urn:uuid:"):
 			return "", fault.Newf(fault.Invalid, "rest.resolve", "The reference %q names no entry of this Bundle that is written.", clip(reference))
-		case ref.Kind == fhir.NoReference && strings.Contains(reference, "?"):
-			return "", fault.New(fault.Unsupported, "rest.resolve", "References by search (Patient?identifier=...) are not served: name the resource, or send it as an entry.")
 		}
 	}
 	switch {

@@ -84,6 +84,8 @@ func interactionRoutes() []route {
 		{"delete", "DELETE", inst, Delete, instanceLevel, noBody, writeTime, (*server).delete},
 		{"history-instance", "GET", history, Read, instanceLevel, noBody, readTime, (*server).history},
 		{"create", "POST", "/{type}", Create, typeLevel, resourceBody, writeTime, (*server).create},
+		{"update", "PUT", "/{type}", Update, typeLevel, resourceBody, writeTime, (*server).update},
+		{"delete", "DELETE", "/{type}", Delete, typeLevel, noBody, writeTime, (*server).delete},
 	}
 }
 

@@ -39,8 +39,7 @@ func (s *server) transaction(ctx context.Context, c *call, items []*fhir.Value) 
 	if err != nil {
 		return answer{}, err
 	}
-	receipt, err := s.commit(ctx, c.access, ws, func() error { return s.rewire(sorted, links) })
-	if err != nil {
+	if err := s.commit(ctx, c.access, &unit{writes: ws, entries: sorted, links: links}); err != nil {
 		return answer{}, err
 	}
 	left := mostAnswered
@@ -49,24 +48,25 @@ func (s *server) transaction(ctx context.Context, c *call, items []*fhir.Value) 
 			s.entryRead(ctx, e, &left)
 			continue
 		}
-		e.a = e.w.answerTo(receipt)
+		e.a = e.w.answer()
 		_ = s.record(ctx, e.c, e.a, nil) // it is in the log, with its author, whatever the audit trail says
 	}
 	return answers("transaction-response", c.base, entries), nil
 }
 
-// plan makes the writes and refuses two of the same resource.
+// plan makes the writes.
 func (s *server) plan(sorted []*entry) ([]*write, error) {
 	var ws []*write
-	seen := map[string]bool{}
 	for _, e := range sorted {
 		var err error
-		switch e.c.rt.verb {
-		case Create:
+		switch e.c.rt.code {
+		case "create":
 			e.w, err = s.planCreate(e.c)
-		case Update:
+		case "update":
 			e.w, err = s.planUpdate(e.c)
-		case Delete:
+		case "patch":
+			e.w, err = s.planPatch(e.c)
+		case "delete":
 			e.w, err = s.planDelete(e.c)
 		default:
 			continue
@@ -74,12 +74,7 @@ func (s *server) plan(sorted []*entry) ([]*write, error) {
 		if err != nil {
 			return nil, within(err, e.path)
 		}
-		e.w.path = e.path
-		target := e.w.change.Type + "/" + e.w.change.ID
-		if seen[target] {
-			return nil, fault.New(fault.Invalid, "rest.plan", "Another entry of the transaction writes the same resource; each may appear once.").At(e.path + ".request.url")
-		}
-		seen[target] = true
+		e.w.entry, e.w.path = e, e.path
 		ws = append(ws, e.w)
 	}
 	return ws, nil

@@ -4,12 +4,17 @@ import (
 	"context"
 	"slices"
 
+	"khamxa/fhir"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
 )
 
 // update keeps a new version of a resource, or its first one under the id that the caller chose. If-Match names the version
-// that must be current; If-None-Match: * demands that there is none. https://hl7.org/fhir/R4/http.html#update
+// that must be current; If-None-Match: * demands that there is none. What says the same as the current version makes no new
+// one, and is answered with that. https://hl7.org/fhir/R4/http.html#update
+//
+// Without an id in the address it is a conditional update: the parameters find the resource (conditional.go).
+// https://hl7.org/fhir/R4/http.html#cond-update
 func (s *server) update(ctx context.Context, c *call) (answer, error) {
 	w, err := s.planUpdate(c)
 	if err != nil {
@@ -20,20 +25,29 @@ func (s *server) update(ctx context.Context, c *call) (answer, error) {
 
 func (s *server) planUpdate(c *call) (*write, error) {
 	const op = "rest.planUpdate"
-	if err := c.only(); err != nil {
+	w := &write{c: c, change: store.Change{Method: store.Put, Type: c.typ, ID: c.id, IfChanged: true}}
+	var err error
+	if c.id == "" {
+		w.cond, err = c.addressed()
+	} else {
+		err = c.only()
+	}
+	if err != nil {
 		return nil, err
 	}
-	r, err := c.resource()
+	if w.source, err = c.resource(); err != nil {
+		return nil, err
+	}
+	w.sent = w.source.ID
 	switch {
-	case err != nil:
-		return nil, err
-	case r.ID == "":
+	case w.cond != nil:
+		w.assigned, w.chosen = true, fhir.NewID(s.Clock())
+	case w.sent == "":
 		return nil, fault.Newf(fault.Invalid, op, "The body has no id; it must have the one of the address, %q.", c.id).At(c.typ + ".id")
-	case r.ID != c.id:
-		return nil, fault.Newf(fault.Invalid, op, "The id in the body, %q, is not the one of the address, %q.", r.ID, c.id).At(c.typ + ".id")
+	case w.sent != c.id:
+		return nil, fault.Newf(fault.Invalid, op, "The id in the body, %q, is not the one of the address, %q.", w.sent, c.id).At(c.typ + ".id")
 	}
-	w := &write{c: c, resource: r, change: store.Change{Method: store.Put, Type: c.typ, ID: c.id, Body: r.Raw}}
-	if w.change.IfMatch, err = matchVersion(c.ifMatch); err != nil {
+	if err := w.demand(c.ifMatch); err != nil {
 		return nil, err
 	}
 	if none := tags(c.ifNoneMatch); len(none) > 0 {

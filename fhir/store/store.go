@@ -42,11 +42,21 @@ type Change struct {
 	// IfAbsent demands that the id was never used or is deleted; Conflict when it is in use.
 	IfMatch  string
 	IfAbsent bool
+
+	// IfChanged is no demand: a Put that says what the current version says at that point of the log (fhir.Same) writes
+	// nothing. Its Written is Unchanged and names the version that stays.
+	IfChanged bool
 }
 
-// Absence is a precondition of a commit: no current resource matches the query at that point of the log. When one matches,
-// the commit is not written and the error is a *Matched that names it (conditional create, FHIR R4 http.html#ccreate).
-type Absence struct{ Query *search.Query }
+// Absence is a precondition of a commit: at that point of the log no current resource matches the query, but for those in
+// Except ("Patient/1"), which must all match. Within confines it to what a caller may see (Visible); nil is everything. When
+// another one matches, the commit is not written and the error is a *Matched that names it (conditional create, FHIR R4
+// http.html#ccreate); when one of Except matches no more, the error is Conflict.
+type Absence struct {
+	Query  *search.Query
+	Within []string
+	Except []string // at most MaxExcept
+}
 
 // Matched is the error of a commit whose Absence number Index does not hold: Version is the first resource that matched, and
 // Many says that there are more. It wraps a *fault.Error with the code Precondition.
@@ -69,7 +79,8 @@ const (
 	MaxBytes   = 64 << 20 // bytes of all bodies of a transaction
 	MaxChanges = 10_000   // changes of a transaction
 	MaxExists  = 10_000   // references in Exists
-	MaxAbsent  = 100      // queries in Absent
+	MaxAbsent  = 500      // queries in Absent
+	MaxExcept  = 500      // references in Absence.Except
 )
 
 // Limits of reading.
@@ -90,11 +101,14 @@ type Transaction struct {
 	Exists  []string // references ("Patient/1") that must be current resources, or be put by this very transaction; else Precondition
 }
 
-// Written is one change as it was kept.
+// Written is one change as it was kept. Unchanged says that nothing was written for it (Change.IfChanged, or the deletion of what
+// is deleted already): then it names the version that was there.
 type Written struct {
 	Type, ID  string
 	VersionID string
-	Created   bool // no current version existed before
+	Updated   time.Time // of the version
+	Created   bool      // no current version existed before
+	Unchanged bool
 	Body      []byte
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	lite "zombiezen.com/go/sqlite"
 
@@ -54,6 +55,8 @@ func checkTransaction(tx store.Transaction) error {
 		return fault.Newf(fault.TooLarge, opCommit, "A transaction has at most %d changes; this one has %d.", store.MaxChanges, len(tx.Changes))
 	case len(tx.Absent) > store.MaxAbsent:
 		return fault.Newf(fault.TooLarge, opCommit, "A transaction has at most %d conditions; this one has %d.", store.MaxAbsent, len(tx.Absent))
+	case slices.ContainsFunc(tx.Absent, func(a store.Absence) bool { return len(a.Except) > store.MaxExcept }):
+		return fault.Newf(fault.TooLarge, opCommit, "A condition names at most %d resources.", store.MaxExcept)
 	case len(tx.Exists) > store.MaxExists:
 		return fault.Newf(fault.TooLarge, opCommit, "A transaction checks at most %d references; this one has %d.", store.MaxExists, len(tx.Exists))
 	}
@@ -99,7 +102,7 @@ func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error
 	err = db.read(ctx, opCommit, func(conn *lite.Conn) error {
 		for i := range drafts {
 			var err error
-			if drafts[i].prior, err = priorOf(conn, drafts[i].change.Type, drafts[i].change.ID); err != nil {
+			if drafts[i].prior, err = priorOf(conn, &drafts[i]); err != nil {
 				return err
 			}
 		}
@@ -150,8 +153,11 @@ func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, er
 		if err := checkVersion(&d.change, cur); err != nil {
 			return store.Receipt{}, err
 		}
-		if d.change.Method == store.Delete && cur.deleted {
-			receipt.Changes = append(receipt.Changes, store.Written{Type: d.change.Type, ID: d.change.ID, VersionID: versionID(cur.vid)})
+		if done, err := w.unchanged(d, &cur); err != nil || done != nil {
+			if err != nil {
+				return store.Receipt{}, err
+			}
+			receipt.Changes = append(receipt.Changes, *done)
 			continue
 		}
 		c := entryChange{deleted: d.change.Method == store.Delete, typ: d.change.Type, id: d.change.ID, vid: cur.vid + 1}
@@ -162,7 +168,7 @@ func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, er
 		e.changes = append(e.changes, c)
 		kept = append(kept, d)
 		receipt.Changes = append(receipt.Changes, store.Written{
-			Type: c.typ, ID: c.id, VersionID: versionID(c.vid), Created: !c.deleted && !cur.live(), Body: c.body,
+			Type: c.typ, ID: c.id, VersionID: versionID(c.vid), Updated: e.time, Created: !c.deleted && !cur.live(), Body: c.body,
 		})
 	}
 	if len(e.changes) == 0 {
@@ -175,6 +181,31 @@ func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, er
 		return store.Receipt{}, halfDone{err}
 	}
 	return receipt, nil
+}
+
+// unchanged gives what a change that leaves nothing to write is answered with; nil when there is something to write.
+func (w *writer) unchanged(d *draft, cur *current) (*store.Written, error) {
+	done := &store.Written{Type: d.change.Type, ID: d.change.ID, VersionID: versionID(cur.vid), Updated: cur.time, Unchanged: true}
+	switch {
+	case d.change.Method == store.Delete && cur.deleted:
+		return done, nil
+	case d.change.Method == store.Delete || !d.change.IfChanged || !cur.live():
+		return nil, nil
+	case d.prior.place == cur.place && !d.prior.same:
+		return nil, nil // compared already, while others wrote
+	}
+	body, err := bodyAt(w.conn, cur.place)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	if d.prior.place != cur.place {
+		r, err := parseStored(body)
+		if err != nil || !fhir.Same(r, d.res) {
+			return nil, err
+		}
+	}
+	done.Body = body
+	return done, nil
 }
 
 // checkVersion holds a change's own preconditions against what is current.
@@ -221,24 +252,35 @@ func (w *writer) checkExists(tx store.Transaction) error {
 	return nil
 }
 
-// checkAbsent demands that no current resource matches any of the queries.
+// checkAbsent demands that nothing matches any of the queries but what is expected to.
 func (w *writer) checkAbsent(absent []store.Absence) error {
-	for i, a := range absent {
+	for i := range absent {
+		a := &absent[i]
 		if a.Query == nil {
 			return fault.New(fault.Invalid, opCommit, "A condition needs a query.")
 		}
 		if err := w.index.flush(w.conn); err != nil { // so that the search sees the commits of this batch
 			return err
 		}
-		found, err := firstMatches(w.conn, a.Query)
+		found, err := firstMatches(w.conn, a)
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			continue
+		expected := 0
+		found = slices.DeleteFunc(found, func(v store.Version) bool {
+			known := slices.Contains(a.Except, v.Type+"/"+v.ID)
+			if known {
+				expected++
+			}
+			return known
+		})
+		switch {
+		case len(found) > 0:
+			return &store.Matched{Index: i, Version: found[0], Many: len(found) > 1, Fault: fault.New(fault.Precondition, opCommit,
+				"A resource that matches the condition exists already.").At(fmt.Sprintf("%s/%s", found[0].Type, found[0].ID))}
+		case expected < len(a.Except):
+			return fault.New(fault.Conflict, opCommit, "A resource that matched the condition has been changed in the meantime and matches no more.")
 		}
-		return &store.Matched{Index: i, Version: found[0], Many: len(found) > 1, Fault: fault.New(fault.Precondition, opCommit,
-			"A resource that matches the condition exists already.").At(fmt.Sprintf("%s/%s", found[0].Type, found[0].ID))}
 	}
 	return nil
 }

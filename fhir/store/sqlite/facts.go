@@ -116,30 +116,45 @@ func (c *current) version(body []byte) store.Version {
 	}
 }
 
-// prior are the facts of the version that is at a place; the zero value is no version.
+// prior are the facts of the version that is at a place, and whether it says the same as what is to replace it (looked at for
+// Change.IfChanged only); the zero value is no version.
 type prior struct {
 	place int64
 	facts facts
+	same  bool
 }
 
 // priorOf works out the facts of the version that is current now, which a later writer may rely on if it is still current.
-func priorOf(conn *lite.Conn, typ, id string) (prior, error) {
-	cur, err := currentOf(conn, typ, id)
+func priorOf(conn *lite.Conn, d *draft) (prior, error) {
+	cur, err := currentOf(conn, d.change.Type, d.change.ID)
 	if err != nil || !cur.live() {
 		return prior{}, err
 	}
-	f, err := factsAt(conn, cur.place)
-	return prior{place: cur.place, facts: f}, err
+	p := prior{place: cur.place}
+	r, err := storedAt(conn, cur.place)
+	if err != nil || r == nil {
+		return p, err
+	}
+	p.same = d.change.IfChanged && d.res != nil && fhir.Same(r, d.res)
+	if !p.same {
+		p.facts = factsOf(r)
+	}
+	return p, nil
+}
+
+// storedAt reads and parses a stored body; nil for one that was erased.
+func storedAt(conn *lite.Conn, place int64) (*fhir.Resource, error) {
+	body, err := bodyAt(conn, place)
+	if err != nil || body == nil {
+		return nil, err
+	}
+	return parseStored(body)
 }
 
 // factsAt works out the facts of a stored body. An erased one has none.
 func factsAt(conn *lite.Conn, place int64) (facts, error) {
-	body, err := bodyAt(conn, place)
-	if err != nil || body == nil {
-		return facts{}, err
-	}
-	r, err := parseStored(body)
-	if err != nil {
+	r, err := storedAt(conn, place)
+	if err != nil || r == nil {
 		return facts{}, err
 	}
 	return factsOf(r), nil

@@ -274,11 +274,11 @@ func (f *finder) each(do func(rid int64) error) error {
 	}
 }
 
-// firstMatches finds up to two current matches, for a condition of a commit.
-func firstMatches(conn *lite.Conn, q *search.Query) ([]store.Version, error) {
-	two := *q
-	two.Count, two.Sort = 2, nil
-	f := &finder{conn: conn, q: &two, at: noSeq, budget: absentBudget}
+// firstMatches finds current matches of a condition of a commit: all, up to two more than it expects.
+func firstMatches(conn *lite.Conn, a *store.Absence) ([]store.Version, error) {
+	few := *a.Query
+	few.Count, few.Sort = len(a.Except)+2, nil
+	f := &finder{conn: conn, q: &few, within: a.Within, at: noSeq, budget: absentBudget}
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func firstMatches(conn *lite.Conn, q *search.Query) ([]store.Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	if next != nil && len(hits) < 2 {
+	if next != nil && len(hits) < few.Count {
 		return nil, fault.Newf(fault.TooCostly, opCommit,
 			"The condition would look at more than %d resources. Use one that names a business identifier.", absentBudget)
 	}

@@ -18,6 +18,9 @@ var commitTests = []test{
 	{"if-absent", ifAbsent},
 	{"absent", absent},
 	{"absent sees an earlier change of another type", absentIndex},
+	{"absent but for what is expected", absentExcept},
+	{"absent within reach", absentWithin},
+	{"what says the same makes no version", ifChanged},
 	{"exists", exists},
 	{"a transaction stands or falls as a whole", allOrNothing},
 	{"a refused commit leaves no gap", noGap},
@@ -144,6 +147,91 @@ func absentIndex(s *suite) {
 	s.wantCode(err, "")
 }
 
+func absentExcept(s *suite) {
+	write := func(except ...string) error {
+		t := tx(put(basic("new", "y")))
+		t.Absent = []store.Absence{{Query: s.query("Basic", "code=x"), Except: except}}
+		_, err := s.Commit(s.Context(), t)
+		return err
+	}
+	s.commit(put(basic("a", "x")))
+	s.wantCode(write(), fault.Precondition)
+	s.wantCode(write("Basic/a"), "")
+	s.wantCode(write("Basic/a", "Basic/b"), fault.Conflict) // b does not match
+	s.commit(put(basic("b", "x")), put(basic("c", "x")))
+	s.wantCode(write("Basic/a", "Basic/b", "Basic/c"), "")
+	err := write("Basic/a", "Basic/c")
+	s.wantCode(err, fault.Precondition)
+	var m *store.Matched
+	if !errors.As(err, &m) || m.Version.ID != "b" || m.Many {
+		s.Fatalf("the error names %+v", m)
+	}
+	if !errors.As(write("Basic/b"), &m) || m.Version.ID != "a" || !m.Many {
+		s.Fatalf("the error names %+v", m)
+	}
+	s.commit(remove("Basic", "b"))
+	s.wantCode(write("Basic/a", "Basic/b", "Basic/c"), fault.Conflict)
+	s.wantCode(write("Basic/a", "Basic/c"), "")
+}
+
+func absentWithin(s *suite) {
+	s.commit(put(patient("pa", "a")), put(patient("pb", "b")), put(observation("oa", "pa", 1)), put(observation("ob", "pb", 1)))
+	write := func(within []string, except ...string) error {
+		t := tx(put(basic("new", "y")))
+		t.Absent = []store.Absence{{Query: s.query("Observation", "date=2026-01-01"), Within: within, Except: except}}
+		_, err := s.Commit(s.Context(), t)
+		return err
+	}
+	s.wantCode(write(nil), fault.Precondition)
+	s.wantCode(write(nil, "Observation/oa"), fault.Precondition)
+	s.wantCode(write(nil, "Observation/oa", "Observation/ob"), "")
+	s.wantCode(write([]string{"Organization/a"}), fault.Precondition)
+	s.wantCode(write([]string{"Organization/a"}, "Observation/oa"), "")
+	s.wantCode(write([]string{"Organization/a"}, "Observation/oa", "Observation/ob"), fault.Conflict)
+	s.wantCode(write([]string{"Organization/c"}), "")
+	s.wantCode(write([]string{}), "")
+}
+
+func ifChanged(s *suite) {
+	c := put(`{"resourceType":"Basic","id":"a","code":{"text":"x","id":"1"}}`)
+	c.IfChanged = true
+	first := s.commit(c)
+	s.equal("created", first.Changes[0].Created, true)
+	s.equal("unchanged at first", first.Changes[0].Unchanged, false)
+	s.equal("updated", first.Changes[0].Updated, first.Time)
+	s.clock.Advance(time.Minute)
+	c.Body = []byte(`{ "id":"a", "meta":{"versionId":"9"}, "code":{"id":"1","text":"x"}, "resourceType":"Basic" }`)
+	c.IfMatch = "1"
+	again := s.commit(c)
+	s.equal("Seq", again.Seq, first.Seq)
+	s.equal("unchanged", again.Changes[0].Unchanged, true)
+	s.equal("created again", again.Changes[0].Created, false)
+	s.equal("version", again.Changes[0].VersionID, "1")
+	s.equal("updated again", again.Changes[0].Updated, first.Time)
+	s.equal("body", string(again.Changes[0].Body), string(first.Changes[0].Body))
+
+	c.IfMatch = "2" // what is demanded is demanded all the same
+	_, err := s.Commit(s.Context(), tx(c))
+	s.wantCode(err, fault.Conflict)
+
+	c.IfMatch = ""
+	both := s.commit(c, put(basic("b", "x")))
+	s.equal("Seq with another", both.Seq, first.Seq+1)
+	s.equal("version with another", both.Changes[0].VersionID+both.Changes[1].VersionID, "11")
+	c.IfChanged = false
+	s.equal("version without the wish", s.commit(c).Changes[0].VersionID, "2")
+	c.IfChanged, c.Body = true, []byte(`{"resourceType":"Basic","id":"a","code":{"text":"y","id":"1"}}`)
+	s.equal("version of a change", s.commit(c).Changes[0].VersionID, "3")
+	s.commit(remove("Basic", "a"))
+	r := s.commit(c)
+	s.equal("version after a deletion", r.Changes[0].VersionID, "5")
+	s.equal("created after a deletion", r.Changes[0].Created, true)
+	list, err := s.History(s.Context(), store.HistoryRequest{Type: "Basic", ID: "a"})
+	s.wantCode(err, "")
+	s.equal("versions", len(list), 5)
+	s.sound()
+}
+
 func exists(s *suite) {
 	check := func(refs ...string) error {
 		t := tx(put(basic("a", "x")), put(patient("own", "")))
@@ -210,6 +298,7 @@ func deleteTwice(s *suite) {
 	again := s.commit(remove("Basic", "a"))
 	s.equal("Seq", again.Seq, first.Seq)
 	s.equal("version", again.Changes[0].VersionID, "2")
+	s.equal("unchanged", again.Changes[0].Unchanged, true)
 	both := s.commit(remove("Basic", "a"), remove("Basic", "b"))
 	s.equal("Seq", both.Seq, first.Seq+1)
 	s.equal("changes", len(both.Changes), 2)
@@ -271,6 +360,8 @@ func limits(s *suite) {
 	_, err = s.Commit(s.Context(), store.Transaction{Author: author, Exists: make([]string, store.MaxExists+1)})
 	s.wantCode(err, fault.TooLarge)
 	_, err = s.Commit(s.Context(), store.Transaction{Author: author, Absent: make([]store.Absence, store.MaxAbsent+1)})
+	s.wantCode(err, fault.TooLarge)
+	_, err = s.Commit(s.Context(), store.Transaction{Author: author, Absent: []store.Absence{{Except: make([]string, store.MaxExcept+1)}}})
 	s.wantCode(err, fault.TooLarge)
 
 	var heavy []store.Change

@@ -16,6 +16,7 @@ import (
 var concurrencyTests = []test{
 	{"of many conditional creates exactly one is made", conditionalCreates},
 	{"no update is lost", lostUpdate},
+	{"of many equal updates one makes a version", equalUpdates},
 	{"seqs are dense under concurrent commits", dense},
 	{"transactions are never seen half", neverHalf},
 	{"each resource is linearizable", linearizable},
@@ -44,6 +45,29 @@ func conditionalCreates(s *suite) {
 		}
 		wg.Wait()
 		s.equal("created", made.Load(), int32(1))
+	}
+	s.sound()
+}
+
+func equalUpdates(s *suite) {
+	const rounds, contenders = 5, 16
+	for round := range rounds {
+		var made atomic.Int32
+		var wg sync.WaitGroup
+		for range contenders {
+			wg.Go(func() {
+				c := put(basic("a", "r"+itoa(round)))
+				c.IfChanged = true
+				r, err := s.Commit(s.Context(), tx(c))
+				if err != nil || r.Changes[0].VersionID != itoa(round+1) {
+					s.Errorf("Commit: %+v, %v", r.Changes, err)
+				} else if !r.Changes[0].Unchanged {
+					made.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		s.equal("versions made", made.Load(), int32(1))
 	}
 	s.sound()
 }
