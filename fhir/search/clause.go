@@ -15,8 +15,13 @@ type term struct {
 
 	typ, id, url, version string // reference
 
-	prefix Prefix // date
+	prefix Prefix // date, number, quantity
 	when   interval
+	stated measure // number; quantity, with system and code of its unit
+
+	base    measure // quantity in base units of UCUM
+	unit    string
+	hasBase bool
 }
 
 // match reports whether the resource satisfies the clause.
@@ -56,6 +61,18 @@ func (c *Clause) matchNode(v *fhir.Value, p *path) bool {
 	case Date:
 		return !eachInterval(v, p, func(i interval) bool {
 			return !c.any(func(q *term) bool { return q.matchInterval(i) })
+		})
+	case Number:
+		return !eachAmount(v, p, func(a *amount) bool {
+			return !c.any(func(q *term) bool { return q.matchNumber(a) })
+		})
+	case Quantity:
+		return !eachAmount(v, p, func(a *amount) bool {
+			return !c.any(func(q *term) bool { return q.matchQuantity(a) })
+		})
+	case URI:
+		return !eachURI(v, p, func(url, version string) bool {
+			return !c.any(func(q *term) bool { return q.matchURI(c.Modifier, url, version) })
 		})
 	case Reference:
 		return c.matchReference(v, p)
@@ -114,6 +131,12 @@ func (t *term) ranges(c *Clause, prefix string, out []Range) []Range {
 		return t.textRanges(prefix+formString, c.Modifier, out)
 	case Date:
 		return t.dateRanges(prefix, c.together, out)
+	case Number:
+		return t.numberRanges(prefix, out)
+	case Quantity:
+		return t.quantityRanges(prefix, out)
+	case URI:
+		return t.uriRanges(prefix+formURI, c.Modifier, out)
 	case Reference:
 		if c.Modifier == IdentifierModifier {
 			return t.tokenRanges(prefix+formIdentifier, out)

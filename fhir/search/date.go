@@ -23,14 +23,7 @@ type interval struct{ lo, hi int64 }
 
 // encodeMS writes a time so that the byte order of the text is the order of the times: 10 digits of base 32.
 func encodeMS(ms int64) string {
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
-	n := uint64(min(max(ms, noStart), noEnd) - noStart)
-	var b [10]byte
-	for i := len(b) - 1; i >= 0; i-- {
-		b[i] = digits[n&31]
-		n >>= 5
-	}
-	return string(b[:])
+	return base32(uint64(min(max(ms, noStart), noEnd) - noStart))
 }
 
 // parseDate gives the interval that a FHIR date, dateTime or instant stands for: a year, a month, a day, a minute, a second

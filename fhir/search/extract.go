@@ -13,7 +13,7 @@ type Index struct {
 }
 
 // Version counts the changes of what Extract gives. A store that was indexed by another version must be reindexed.
-const Version = 2
+const Version = 3
 
 // Extract computes the index of a resource. It never fails: what does not look as FHIR says is not indexed, and counts as
 // populated for :missing.
@@ -107,6 +107,21 @@ func (x *extractor) node(p *Param, v *fhir.Value, path *path) {
 	case Date:
 		eachInterval(v, path, func(i interval) bool {
 			x.dates = append(x.dates, i)
+			return true
+		})
+	case Number:
+		eachAmount(v, path, func(a *amount) bool {
+			x.number(p.prefix, a)
+			return true
+		})
+	case Quantity:
+		eachAmount(v, path, func(a *amount) bool {
+			x.quantity(p.prefix, a)
+			return true
+		})
+	case URI:
+		eachURI(v, path, func(url, _ string) bool {
+			x.keys = append(x.keys, p.prefix+formURI+cut(url, maxToken))
 			return true
 		})
 	case Reference:

@@ -15,6 +15,10 @@ import (
 //	d  date       lo hi, of a value no longer than a day, when it is the resource's only value of the parameter
 //	l  date       lo hi, of a longer one;  h  the same as hi lo
 //	e, m, n       as d, l, h, when the resource has several values of the parameter
+//	n  number     10 digits, of a number or of the value of a quantity as it is stated
+//	u  quantity   unit U+0001 10 digits, of a quantity with a UCUM unit, in base units
+//	w  wide       a number or quantity that is no point: a range, a comparator, sampled data
+//	x  uri        a URL without a canonical's version
 //	p  presence   populated with nothing that can be searched
 //	o  overflow   more keys than are kept
 //
@@ -24,6 +28,10 @@ const (
 	formIdentifier = "i|"
 	formReference  = "r|"
 	formString     = "s|"
+	formNumber     = "n|"
+	formBase       = "u|"
+	formWide       = "w|"
+	formURI        = "x|"
 	formPresence   = "p|"
 	formOverflow   = "o|"
 
@@ -72,6 +80,17 @@ func successor(s string) string {
 		return s + string(r+1)
 	}
 	return strings.Repeat(string(utf8.MaxRune), 4)
+}
+
+// base32 writes the lowest 50 bits of n as 10 digits whose byte order is the order of the numbers.
+func base32(n uint64) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+	var b [10]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[n&31]
+		n >>= 5
+	}
+	return string(b[:])
 }
 
 // cut shortens s to at most n bytes, at a character.

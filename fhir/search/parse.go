@@ -106,6 +106,9 @@ var modifiers = map[Kind][]Modifier{
 	String:    {MissingModifier, ExactModifier, ContainsModifier},
 	Date:      {MissingModifier},
 	Reference: {MissingModifier, IdentifierModifier, TypeModifier},
+	Number:    {MissingModifier},
+	Quantity:  {MissingModifier},
+	URI:       {MissingModifier, BelowModifier, AboveModifier},
 }
 
 // modifier sets the clause's modifier and gives the resource type that [type] names.

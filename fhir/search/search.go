@@ -6,7 +6,7 @@
 // matches: a missing key form may cost speed, never correctness.
 //
 // It is pure: no database, no network, no clock. Stores, the FHIR face, the registry and consult may call it. The table is
-// generated from the official definitions (see gen); parameters of the kinds number, quantity, uri, composite and special
+// generated from the official definitions (see gen); parameters of the kinds composite and special
 // are in it and are refused by Parse until they are served.
 package search
 
@@ -20,7 +20,7 @@ import (
 // Kind is the type of a search parameter (R4, search.html#ptypes).
 type Kind uint8
 
-// The kinds. The first four are served.
+// The kinds. Those up to URI are served.
 const (
 	Token Kind = iota + 1
 	Reference
@@ -39,7 +39,7 @@ var kindNames = [...]string{"", "token", "reference", "string", "date", "number"
 func (k Kind) String() string { return kindNames[k] }
 
 // Served reports whether Parse accepts parameters of the kind.
-func (k Kind) Served() bool { return k >= Token && k <= Date }
+func (k Kind) Served() bool { return k >= Token && k <= URI }
 
 // Param is one search parameter of one resource type.
 type Param struct {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"khamxa/fhir"
 )
@@ -24,6 +25,8 @@ func (c *Clause) term(name, text string) (term, error) {
 		return c.conceptTerm(name, text)
 	case c.Param.Kind == Token || c.Modifier == IdentifierModifier:
 		return tokenTerm(name, text)
+	case c.Param.Kind == Quantity:
+		return quantityTerm(name, text)
 	}
 	text, err := unescape(name, text)
 	if err != nil {
@@ -32,6 +35,10 @@ func (c *Clause) term(name, text string) (term, error) {
 	switch c.Param.Kind {
 	case Date:
 		return dateTerm(name, text)
+	case Number:
+		return numberTerm(name, text)
+	case URI:
+		return c.uriTerm(name, text)
 	case Reference:
 		return c.referenceTerm(name, text)
 	default: // a string: tokens are read above, and Parse refuses what is not served
@@ -72,16 +79,29 @@ func tokenTerm(name, text string) (term, error) {
 
 var prefixes = []Prefix{Eq, Ne, Gt, Lt, Ge, Le, Sa, Eb, Ap}
 
+// cutPrefix takes the comparison off the front of a value; eq if there is none.
+func cutPrefix(name, text string) (prefix Prefix, rest string, err error) {
+	if len(text) < 2 || strings.IndexByte("0123456789+-.", text[0]) >= 0 {
+		return Eq, text, nil
+	}
+	n := 2
+	for !utf8.RuneStart(text[n-1]) || n < len(text) && !utf8.RuneStart(text[n]) {
+		n++ // not in the middle of a character
+	}
+	if prefix = Prefix(text[:n]); !slices.Contains(prefixes, prefix) {
+		return "", "", invalid(name, "The value of %s begins with %s, which is no prefix. The prefixes are: eq, ne, gt, lt, ge, le, sa, eb, ap.",
+			name, strconv.Quote(string(prefix)))
+	}
+	return prefix, text[n:], nil
+}
+
 // dateTerm reads an optional prefix and a date.
 func dateTerm(name, text string) (term, error) {
-	t := term{prefix: Eq}
-	if len(text) >= 2 && (text[0] < '0' || text[0] > '9') {
-		t.prefix, text = Prefix(text[:2]), text[2:]
-		if !slices.Contains(prefixes, t.prefix) {
-			return term{}, invalid(name, "The value of %s begins with %s, which is no prefix. The prefixes are: eq, ne, gt, lt, ge, le, sa, eb, ap.",
-				name, strconv.Quote(string(t.prefix)))
-		}
+	prefix, text, err := cutPrefix(name, text)
+	if err != nil {
+		return term{}, err
 	}
+	t := term{prefix: prefix}
 	// A plus sign that was not percent-encoded arrives as a blank: 2026-03-01T08:00:00 07:00.
 	if i := len(text) - len("+07:00"); i > 0 && text[i] == ' ' {
 		text = text[:i] + "+" + text[i+1:]
