@@ -99,6 +99,8 @@ func valueOf(p *search.Param) string {
 	switch p.Kind {
 	case search.Date:
 		return "ge2026-01"
+	case search.Number, search.Quantity:
+		return "ge5.4"
 	case search.Reference:
 		if len(p.Targets) > 0 {
 			return p.Targets[0] + "/1"

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -46,9 +47,29 @@ func visible(keys []string) []string {
 		if m := dateValue.FindStringSubmatch(k); m != nil {
 			k = strings.TrimSuffix(k, m[2]+m[3]) + decode(m[2]) + "/" + decode(m[3])
 		}
+		if m := numberValue.FindStringSubmatch(k); m != nil {
+			k = strings.TrimSuffix(k, m[2]) + decodeNumber(m[2])
+		}
 		out = append(out, k)
 	}
 	return out
+}
+
+var numberValue = regexp.MustCompile(`(\|[q]\||\|u\|[^␁]*␁)([0-9A-V]{10})$`)
+
+// decodeNumber reads ten digits of base 32: the first 50 bits of a float64, so mirrored that greater numbers are greater.
+func decodeNumber(digits string) string {
+	n, err := strconv.ParseUint(digits, 32, 64)
+	if err != nil {
+		return err.Error()
+	}
+	bits := n << 14
+	if bits>>63 == 1 {
+		bits &^= 1 << 63
+	} else {
+		bits = ^bits
+	}
+	return strconv.FormatFloat(math.Float64frombits(bits), 'g', 9, 64)
 }
 
 // decode reads ten digits of base 32: milliseconds since 1970, plus 2 to the power of 48.
@@ -143,6 +164,14 @@ func TestExtractBloodPressure(t *testing.T) {
 		"Observation|combo-code|t|8480-6␁http://loinc.org",
 		"Observation|combo-code|t|85354-9␁http://loinc.org",
 		"Observation|combo-code|t|HA␁urn:khamxa:local",
+		"Observation|combo-value-quantity|q|150",
+		"Observation|combo-value-quantity|q|95",
+		"Observation|combo-value-quantity|u|g.m-1.s-2␁12665590",
+		"Observation|combo-value-quantity|u|g.m-1.s-2␁19998300",
+		"Observation|component-value-quantity|q|150",
+		"Observation|component-value-quantity|q|95",
+		"Observation|component-value-quantity|u|g.m-1.s-2␁12665590",
+		"Observation|component-value-quantity|u|g.m-1.s-2␁19998300",
 		"Observation|component-code|t|8462-4␁http://loinc.org",
 		"Observation|component-code|t|8480-6␁http://loinc.org",
 		"Observation|date|d|2026-03-01T01:20:00Z/2026-03-01T01:20:01Z",
@@ -163,6 +192,10 @@ func TestExtractGlucose(t *testing.T) {
 		"Observation|_id|t|glu-1␁",
 		"Observation|code|t|15074-8␁http://loinc.org",
 		"Observation|combo-code|t|15074-8␁http://loinc.org",
+		"Observation|combo-value-quantity|q|6.3",
+		"Observation|combo-value-quantity|u|m-3␁3.79394612e+24",
+		"Observation|value-quantity|q|6.3",
+		"Observation|value-quantity|u|m-3␁3.79394612e+24",
 		"Observation|date|h|2026-03-02T17:00:00Z/2026-02-26T17:00:00Z",
 		"Observation|date|l|2026-02-26T17:00:00Z/2026-03-02T17:00:00Z",
 		"Observation|device|p|",
@@ -211,6 +244,19 @@ func TestExtractForms(t *testing.T) {
 		{"null items", `{"resourceType":"Patient","name":[{"given":[null,"An"]}]}`, "Patient|given|", []string{"s|an"}},
 		{"long text is cut at a character", `{"resourceType":"Patient","name":[{"family":"a` + long + `"}]}`, "Patient|family|s|", []string{"a" + strings.Repeat("e", 150)}},
 		{"long text is cut", `{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("Ω", 150) + `"}]}`, "Patient|family|s|", []string{strings.Repeat("ω", 100)}},
+		{"a number", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":0.140},{"probabilityDecimal":-1e2}]}`, "RiskAssessment|probability|", []string{"q|-100", "q|0.14"}},
+		{"a range", `{"resourceType":"RiskAssessment","prediction":[{"probabilityRange":{"low":{"value":0.1}}},{"probabilityRange":{}}]}`, "RiskAssessment|probability|", []string{"w|"}},
+		{"no number", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":"0.1"}]}`, "RiskAssessment|probability|", []string{"p|"}},
+		{"a number beyond reason", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":1e999999999}]}`, "RiskAssessment|probability|", []string{"p|"}},
+		{"a large number", `{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":1e400}]}`, "RiskAssessment|probability|", []string{"q|+Inf"}},
+		{"a quantity without a unit", `{"resourceType":"Observation","valueQuantity":{"value":5}}`, "Observation|value-quantity|", []string{"q|5"}},
+		{"a unit that UCUM does not know", `{"resourceType":"Observation","valueQuantity":{"value":5,"system":"http://unitsofmeasure.org","code":"viên"}}`, "Observation|value-quantity|", []string{"q|5"}},
+		{"a comparator", `{"resourceType":"Observation","valueQuantity":{"value":5,"comparator":"<","system":"http://unitsofmeasure.org","code":"mg"}}`, "Observation|value-quantity|", []string{"w|"}},
+		{"a unit alone", `{"resourceType":"Observation","valueQuantity":{"unit":"mg"}}`, "Observation|value-quantity|", []string{"p|"}},
+		{"degrees", `{"resourceType":"Observation","valueQuantity":{"value":37.00,"system":"http://unitsofmeasure.org","code":"Cel"}}`, "Observation|value-quantity|", []string{"q|37", "u|K␁310.15"}},
+		{"money", `{"resourceType":"Invoice","totalNet":{"value":250000,"currency":"VND"}}`, "Invoice|totalnet|", []string{"q|250000"}},
+		{"a URL", `{"resourceType":"ValueSet","url":"http://x/ValueSet/a"}`, "ValueSet|url|", []string{"x|http://x/ValueSet/a"}},
+		{"a canonical", `{"resourceType":"Patient","meta":{"profile":["http://x/a|1.0","http://x/a|1.1"]}}`, "Patient|_profile|", []string{"x|http://x/a"}},
 		{"marks alone", `{"resourceType":"Patient","name":[{"family":"\u0301"}]}`, "Patient|family|", []string{"p|"}},
 	}
 	for _, tt := range tests {

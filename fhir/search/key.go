@@ -15,7 +15,7 @@ import (
 //	d  date       lo hi, of a value no longer than a day, when it is the resource's only value of the parameter
 //	l  date       lo hi, of a longer one;  h  the same as hi lo
 //	e, m, n       as d, l, h, when the resource has several values of the parameter
-//	n  number     10 digits, of a number or of the value of a quantity as it is stated
+//	q  number     10 digits, of a number or of the value of a quantity as it is stated
 //	u  quantity   unit U+0001 10 digits, of a quantity with a UCUM unit, in base units
 //	w  wide       a number or quantity that is no point: a range, a comparator, sampled data
 //	x  uri        a URL without a canonical's version
@@ -28,7 +28,7 @@ const (
 	formIdentifier = "i|"
 	formReference  = "r|"
 	formString     = "s|"
-	formNumber     = "n|"
+	formNumber     = "q|"
 	formBase       = "u|"
 	formWide       = "w|"
 	formURI        = "x|"

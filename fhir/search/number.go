@@ -67,29 +67,29 @@ const numberDigits = 10
 
 // encodeFloat writes a number so that the byte order of the text is the order of the numbers, to about eleven digits: numbers
 // closer than that may share a key. The greater of two numbers never has the lesser key.
-func encodeFloat(f float64) string {
-	if f == 0 {
-		f = 0 // and not -0
-	}
+func encodeFloat(f float64) string { return base32(orderedBits(f)) }
+
+// orderedBits are the first bits of a number, so mirrored that greater numbers have greater ones.
+func orderedBits(f float64) uint64 {
 	bits := math.Float64bits(f)
-	if bits>>63 == 1 {
+	switch {
+	case f == 0: // -0 too
+		bits = 1 << 63
+	case bits>>63 == 1:
 		bits = ^bits
-	} else {
+	default:
 		bits |= 1 << 63
 	}
-	return base32(bits >> (64 - 5*numberDigits))
+	return bits >> (64 - 5*numberDigits)
 }
 
-// encodeNumber is the key of a number's text; ok is false for what parseDecimal does not read.
-func encodeNumber(s string) (key string, ok bool) {
+// parseFloat is the float nearest to a number's text; ok is false for what parseDecimal does not read.
+func parseFloat(s string) (f float64, ok bool) {
 	if !readable(s) {
-		return "", false
+		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return "", false
-	}
-	return encodeFloat(f), true
+	return f, err == nil || math.IsInf(f, 0)
 }
 
 // readable reports whether parseDecimal reads what a resource holds as a number.
@@ -182,21 +182,31 @@ func (v *extent) begins(x *big.Rat) bool {
 }
 
 // ranges are the keys that begin with prefix and end with a number that can satisfy the measure, for values that are points.
+// They are wider by one step at each end: a key in base units may have been computed in floats (see usualUnits).
 func (m *measure) ranges(operator Prefix, prefix string, out []Range) []Range {
 	r := PrefixRange(prefix)
-	upTo := func(x *big.Rat) string { return prefix + encodeRat(x) + above }
+	from := func(x *big.Rat) { r.Lo = prefix + encodeStep(x, -1) }
+	upTo := func(x *big.Rat) { r.Hi = prefix + encodeStep(x, +1) + above }
 	switch operator {
 	case Ne:
 	case Gt, Ge, Sa:
-		r.Lo = prefix + encodeRat(m.value)
+		from(m.value)
 	case Lt, Le, Eb:
-		r.Hi = upTo(m.value)
+		upTo(m.value)
 	case Ap:
-		r = Range{prefix + encodeRat(m.aboutLo), upTo(m.aboutHi)}
+		from(m.aboutLo)
+		upTo(m.aboutHi)
 	default: // eq
-		r = Range{prefix + encodeRat(m.lo), upTo(m.hi)}
+		from(m.lo)
+		upTo(m.hi)
 	}
 	return append(out, r)
+}
+
+// encodeStep is the key that is so many steps from the number's.
+func encodeStep(x *big.Rat, steps int) string {
+	f, _ := x.Float64()
+	return base32(orderedBits(f) + uint64(steps))
 }
 
 // numberTerm reads an optional prefix and a number.
@@ -286,7 +296,7 @@ func (x *extractor) number(prefix string, a *amount) {
 		x.keys = append(x.keys, prefix+formWide)
 		return
 	}
-	if key, ok := encodeNumber(a.lo); ok {
-		x.keys = append(x.keys, prefix+formNumber+key)
+	if f, ok := parseFloat(a.lo); ok {
+		x.keys = append(x.keys, prefix+formNumber+encodeFloat(f))
 	}
 }

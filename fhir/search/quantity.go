@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"khamxa/fhir"
+	"khamxa/fhir/ucum"
 )
 
 const (
@@ -209,6 +210,13 @@ func (x *extractor) quantity(prefix string, a *amount) {
 	if !a.isPoint() || a.system != ucumSystem {
 		return
 	}
+	if c, usual := usualUnits[a.code]; usual && c.linear {
+		// Away from the ends of what a float can hold the product is wrong by less than one step of a key.
+		if f, ok := parseFloat(a.lo); ok && math.Abs(f) > 1e-250 && math.Abs(f) < 1e250 {
+			x.keys = append(x.keys, prefix+formBase+unitKey(c.unit)+encodeFloat(f*c.approximate))
+			return
+		}
+	}
 	if e, ok := a.extent(); ok {
 		if unit, ok := a.canonical(&e); ok {
 			x.keys = append(x.keys, prefix+formBase+unitKey(unit)+encodeRat(e.lo))
@@ -238,5 +246,50 @@ func sortAmount(a *amount, withUnit bool) string {
 	return unitKey(unit) + number
 }
 
+// conversion is how values in one unit become values in base units: value * factor + offset. It is exact.
+type conversion struct {
+	factor, offset *big.Rat
+	unit           string
+
+	approximate float64 // the factor, for keys; good only when there is no offset
+	linear      bool
+}
+
+// usualUnits are the conversions of the units that most measurements are in, worked out once at start.
+var usualUnits = conversions("mm[Hg]", "kPa", "/min", "{beats}/min", "Cel", "[degF]", "kg", "g", "[lb_av]", "cm", "m", "[in_i]", "kg/m2", "%", "1",
+	"mmol/L", "umol/L", "mg/dL", "g/dL", "g/L", "mg/L", "ug/L", "ng/mL", "meq/L", "mmol/mol", "[iU]/L", "U/L", "10*9/L", "10*12/L", "10*3/uL", "10*6/uL", "fL", "pg",
+	"mL", "L", "mg", "ug", "[iU]", "s", "min", "h", "d", "wk", "mo", "a", "mL/min/{1.73_m2}", "mg/g", "{score}")
+
+func conversions(codes ...string) map[string]conversion {
+	all := make(map[string]conversion, len(codes))
+	for _, code := range codes {
+		if c, ok := conversionOf(code); ok {
+			all[code] = c
+		}
+	}
+	return all
+}
+
+// conversionOf asks for the images of 0 and 1: every conversion of package ucum is a line.
+func conversionOf(code string) (c conversion, ok bool) {
+	if c.offset, c.unit, ok = ucum.Canonical(new(big.Rat), code); !ok {
+		return c, false
+	}
+	c.factor, _, ok = ucum.Canonical(big.NewRat(1, 1), code)
+	c.factor.Sub(c.factor, c.offset)
+	c.approximate, _ = c.factor.Float64()
+	c.linear = c.offset.Sign() == 0
+	return c, ok
+}
+
 // canonical brings a value in a UCUM unit to base units.
-func canonical(value *big.Rat, code string) (*big.Rat, string, bool) { return value, code, true }
+func canonical(value *big.Rat, code string) (_ *big.Rat, unit string, ok bool) {
+	if c, usual := usualUnits[code]; usual {
+		r := new(big.Rat).Mul(value, c.factor)
+		if c.offset.Sign() != 0 {
+			r.Add(r, c.offset)
+		}
+		return r, c.unit, true
+	}
+	return ucum.Canonical(value, code)
+}
