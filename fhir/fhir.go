@@ -61,7 +61,8 @@ func IsID(s string) bool {
 // Errors are fault.Invalid; Path is a FHIRPath-like place ("Patient.name[0].family") and the sentence ends with line and
 // column, both counted from 1, columns in characters.
 func Parse(raw []byte) (*Resource, error) {
-	s := scanner{text: string(raw), doc: &document{}}
+	text := string(raw)
+	s := scanner{text: text, doc: &document{text: text}}
 	root, err := s.document()
 	if err != nil {
 		return nil, err

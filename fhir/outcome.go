@@ -1,6 +1,10 @@
 package fhir
 
-import "khamxa/internal/fault"
+import (
+	"errors"
+
+	"khamxa/internal/fault"
+)
 
 // FaultSystem is the code system of fault.Code in OperationOutcome.issue.details.coding: the stable word for programs.
 const FaultSystem = "urn:khamxa:fault"
@@ -42,6 +46,13 @@ func issueCode(code fault.Code) string {
 	return "exception"
 }
 
+// IssueType is a code of R4's value set issue-type ("structure", "required", "code-invalid", ...). As the cause of a *fault.Error it
+// takes the place of the code that the fault would have in an OperationOutcome: it says more exactly what is wrong.
+type IssueType string
+
+// Error is the code, so that an IssueType can be the cause of a fault.
+func (t IssueType) Error() string { return string(t) }
+
 // Issue is one issue of an OperationOutcome. Severity and Code are R4 codes; Expression is a FHIRPath-like place or the
 // name of a search parameter, "" for none.
 type Issue struct {
@@ -53,7 +64,7 @@ type Issue struct {
 }
 
 // Outcome is the OperationOutcome for a failure. An error that is no *fault.Error tells nothing of its cause. Errors joined
-// by errors.Join give an issue each.
+// by errors.Join give an issue each. An IssueType among an error's causes is its issue's code.
 func Outcome(err error) []byte {
 	return OutcomeOf(issues(err)...)
 }
@@ -79,6 +90,9 @@ func OutcomeOf(list ...Issue) []byte {
 	return BuildResource("OperationOutcome", "").List("issue", nodes...).Bytes()
 }
 
+// Issues are the issues that Outcome has for a failure.
+func Issues(err error) []Issue { return issues(err) }
+
 func issues(err error) []Issue {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { // only a join at the top is a list
 		var list []Issue
@@ -92,8 +106,12 @@ func issues(err error) []Issue {
 		Severity: "error", Code: issueCode(code), Fault: code,
 		Text: fault.MessageOf(err), Expression: fault.PathOf(err),
 	}
-	if code == fault.Internal {
+	var exact IssueType
+	switch {
+	case code == fault.Internal:
 		issue.Severity = "fatal"
+	case errors.As(err, &exact):
+		issue.Code = string(exact)
 	}
 	return []Issue{issue}
 }

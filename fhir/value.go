@@ -3,6 +3,7 @@ package fhir
 import (
 	"iter"
 	"strconv"
+	"sync"
 )
 
 // Kind says what a Value is.
@@ -39,8 +40,14 @@ type Value struct {
 	kind  Kind
 }
 
-// document is what the nodes of one Parse share.
-type document struct{ compact []byte }
+// document is what the nodes of one Parse share. The text as it was received lives on in the content of the strings anyway;
+// it is kept whole for the places of errors.
+type document struct {
+	compact []byte
+	text    string
+	marked  sync.Once
+	marks   []mark // see place.go
+}
 
 // Kind says what v is; Missing for nil.
 func (v *Value) Kind() Kind {
