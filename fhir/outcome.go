@@ -90,8 +90,13 @@ func OutcomeOf(list ...Issue) []byte {
 	return BuildResource("OperationOutcome", "").List("issue", nodes...).Bytes()
 }
 
-// Issues are the issues that Outcome has for a failure.
-func Issues(err error) []Issue { return issues(err) }
+// Issues are the issues that Outcome has for a failure; none for nil.
+func Issues(err error) []Issue {
+	if err == nil {
+		return nil
+	}
+	return issues(err)
+}
 
 func issues(err error) []Issue {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { // only a join at the top is a list

@@ -157,3 +157,20 @@ func TestBuilder(t *testing.T) {
 		t.Error("a nil builder is no empty object")
 	}
 }
+
+// TestIssueType: an IssueType among the causes is the issue's code; the fault code stays the word for programs.
+func TestIssueType(t *testing.T) {
+	one := &fault.Error{Code: fault.Invalid, Message: "It is wrong.", Path: "Patient.gender", Err: fhir.IssueType("code-invalid")}
+	list := fhir.Issues(errors.Join(one, &fault.Error{Code: fault.Invalid, Message: "So is this.", Err: one}, fault.New(fault.Invalid, "", "And this.")))
+	want := []fhir.Issue{
+		{Severity: "error", Code: "code-invalid", Fault: fault.Invalid, Text: "It is wrong.", Expression: "Patient.gender"},
+		{Severity: "error", Code: "code-invalid", Fault: fault.Invalid, Text: "So is this."},
+		{Severity: "error", Code: "invalid", Fault: fault.Invalid, Text: "And this."},
+	}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if list := fhir.Issues(nil); list != nil {
+		t.Errorf("issues of nothing: %v", list)
+	}
+}

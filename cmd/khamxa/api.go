@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"khamxa/fhir/rest"
+	"khamxa/fhir/validate"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
 	idweb "khamxa/internal/identity/web"
@@ -24,7 +25,7 @@ func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, 
 	}
 	return rest.New(rest.Options{
 		Store: s.core.store, Authorize: authorize(staff), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
-		PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
+		Validate: validate.Write, PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
 	})
 }
 

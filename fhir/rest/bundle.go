@@ -168,6 +168,10 @@ func done() []byte { return fhir.OutcomeOf() }
 
 // placed puts the place of a Bundle entry before the place that an error names: "Bundle.entry[2].resource.birthDate".
 func placed(err error, path string) error {
+	return eachOf(err, func(one error) error { return placedOne(one, path) })
+}
+
+func placedOne(err error, path string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || strings.HasPrefix(f.Path, "Bundle.entry[") {
 		return err

@@ -29,7 +29,7 @@ func (s *server) planCreate(c *call) (*write, error) {
 	if err := c.only(); err != nil {
 		return nil, err
 	}
-	r, err := c.resource()
+	r, err := s.resource(c)
 	if err != nil {
 		return nil, err
 	}

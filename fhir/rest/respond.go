@@ -66,7 +66,9 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 }
 
 // outward is the error as a client may see it: always one of ours, so that no foreign text gets out.
-func outward(err error) error {
+func outward(err error) error { return eachOf(err, outwardOne) }
+
+func outwardOne(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"khamxa/fhir"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
 )
@@ -67,6 +68,10 @@ type Options struct {
 	// Authorize tells who makes a request. Its errors are *fault.Error: Unauthenticated (401), Forbidden (403), TooMany
 	// (429), Unavailable (503). It is called for every request but GET /metadata.
 	Authorize func(r *http.Request) (Access, error)
+
+	// Validate checks each resource that is to be written, as it was sent or as a patch leaves it; validate.Write does. What it
+	// gives is answered as it is: an errors.Join is an issue each. nil: only the parser's rules hold.
+	Validate func(r *fhir.Resource) error
 
 	// BaseURL is the address that clients see, without a slash at the end ("https://kham.example.vn/fhir"). When it is "",
 	// the address of each request is used, which suits a service on a local address only.

@@ -35,7 +35,7 @@ func (s *server) planUpdate(c *call) (*write, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.source, err = c.resource(); err != nil {
+	if w.source, err = s.resource(c); err != nil {
 		return nil, err
 	}
 	w.sent = w.source.ID

@@ -205,8 +205,9 @@ func (c *call) preferred(a answer) answer {
 	return a
 }
 
-// resource parses the body, checks that it is what the address says, and makes its references to this server relative.
-func (c *call) resource() (*fhir.Resource, error) {
+// resource parses the body, checks that it is what the address says and that it is valid, and makes its references to this
+// server relative.
+func (s *server) resource(c *call) (*fhir.Resource, error) {
 	r := c.nested
 	if r == nil {
 		var err error
@@ -216,6 +217,9 @@ func (c *call) resource() (*fhir.Resource, error) {
 	}
 	if r.Type != c.typ {
 		return nil, fault.Newf(fault.Invalid, "rest.resource", "The body is a %s, and the address is for %s.", r.Type, c.typ).At(r.Type + ".resourceType")
+	}
+	if err := s.valid(r); err != nil {
+		return nil, err
 	}
 	return c.relate(r)
 }
