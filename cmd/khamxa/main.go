@@ -21,6 +21,7 @@ func commands() []command {
 		{"staff create", "make an account for a member of staff; prints the link to choose a password", staffCreate},
 		{"client create", "register a program that uses /fhir; prints its id and secret", clientCreate},
 		{"seed", "make a synthetic population", seedPopulation},
+		{"import", "import resources from NDJSON and Bundle files", importFiles},
 		{"verify", "check the log's chain, the indexes and the figures", verify},
 		{"reindex", "build current state, index and figures again from the log", reindex},
 		{"backup", "write a copy of everything to one file, while serving", backup},

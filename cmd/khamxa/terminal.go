@@ -116,6 +116,17 @@ func (t terminal) logger(level slog.Level) *slog.Logger {
 
 // parse reads the flags of a command that takes no other arguments. -h prints them.
 func (t terminal) parse(set *flag.FlagSet, args []string) error {
+	if err := t.parseWithFiles(set, args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return usagef("%q is not understood", set.Arg(0))
+	}
+	return nil
+}
+
+// parseWithFiles reads the flags of a command that takes the names of files behind them.
+func (t terminal) parseWithFiles(set *flag.FlagSet, args []string) error {
 	set.SetOutput(io.Discard) // what is wrong is said once, by run
 	err := config.Parse(set, args, config.Environment("serve", "media"))
 	switch {
@@ -126,8 +137,6 @@ func (t terminal) parse(set *flag.FlagSet, args []string) error {
 		return err
 	case err != nil:
 		return usageError{err}
-	case set.NArg() > 0:
-		return usagef("%q is not understood", set.Arg(0))
 	}
 	return nil
 }

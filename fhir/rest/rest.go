@@ -112,7 +112,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, pages: seal, links: linkPattern(), routes: routes(), since: o.Clock()}
+	s := &server{Options: o, pages: seal, routes: routes(), since: o.Clock()}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

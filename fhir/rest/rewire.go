@@ -3,8 +3,6 @@ package rest
 import (
 	"bytes"
 	"errors"
-	"regexp"
-	"slices"
 	"strings"
 
 	"khamxa/fhir"
@@ -60,26 +58,16 @@ func (s *server) rewireEntry(u *unit, e *entry) (*fhir.Resource, error) {
 	return fhir.Parse(raw)
 }
 
-// linkPattern finds, in compact JSON, the addresses that are no literal references and may name an entry all the same: elements
-// of the types uri, url, uuid and oid, and links in the narrative. A quote inside a JSON string is escaped, so the first form
-// cannot be text that a person wrote.
-func linkPattern() *regexp.Regexp {
-	return regexp.MustCompile(`("(?:url|uri|valueUri|valueUrl|valueUuid|valueOid)":"|(?:href|src)=(?:\\"|'))(urn:(?:uuid|oid):[0-9A-Za-z.-]+)(\\?"|')`)
-}
-
-// rewireLinks points those to the ids as well. The resource's own canonical url is left: it is its name.
+// rewireLinks points to the ids as well what is no literal reference and names an entry all the same: elements of the types uri, url, uuid
+// and oid, and links in the narrative. The resource's own canonical url is left: it is its name.
 func (s *server) rewireLinks(raw []byte, e *entry, links map[string]*entry) []byte {
-	if !bytes.Contains(raw, []byte("urn:")) {
-		return raw
-	}
 	own := e.w.source.Root.Get("url").String()
-	return s.links.ReplaceAllFunc(raw, func(found []byte) []byte {
-		parts := s.links.FindSubmatch(found)
-		target := links[string(parts[2])]
-		if target == nil || own == string(parts[2]) {
-			return found
+	return fhir.RewriteAddresses(raw, func(urn string) (string, bool) {
+		target := links[urn]
+		if target == nil || own == urn {
+			return "", false
 		}
-		return slices.Concat(parts[1], []byte(target.reference()), parts[3])
+		return target.reference(), true
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -22,7 +21,6 @@ import (
 type server struct {
 	Options
 	pages        *sealer
-	links        *regexp.Regexp // see linkPattern
 	routes       []route
 	byPattern    map[string]*route // method + pattern
 	router       *chi.Mux

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"khamxa/fhir"
 	"khamxa/fhir/search"
 	"khamxa/internal/fault"
 )
@@ -37,6 +38,9 @@ type Change struct {
 	Method   Method
 	Type, ID string
 	Body     []byte
+
+	// Parsed, when set, is what fhir.Parse made of Body (Body is Parsed.Raw), which then is not parsed again.
+	Parsed *fhir.Resource
 
 	// IfMatch, when set, is the version id that must be current ("3"); Conflict when another one is, or none.
 	// IfAbsent demands that the id was never used or is deleted; Conflict when it is in use.

@@ -120,7 +120,7 @@ func draftBodies(changes []store.Change) ([]draft, error) {
 		if c.Method == store.Delete {
 			continue
 		}
-		r, err := fhir.Parse(c.Body)
+		r, err := parsed(&c)
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +130,14 @@ func draftBodies(changes []store.Change) ([]draft, error) {
 		d.res, d.facts = r, factsOf(r)
 	}
 	return drafts, nil
+}
+
+// parsed is the change's body as a resource. What the caller parsed is taken if it is of these very bytes.
+func parsed(c *store.Change) (*fhir.Resource, error) {
+	if p := c.Parsed; p != nil && len(p.Raw) == len(c.Body) && len(c.Body) > 0 && &p.Raw[0] == &c.Body[0] {
+		return p, nil
+	}
+	return fhir.Parse(c.Body)
 }
 
 // commit checks the preconditions at this point of the log, appends the commit and applies it. See refused for what its errors
