@@ -107,7 +107,7 @@ func changeOf(res *fhir.Resource) store.Change {
 	if res == nil {
 		return store.Change{}
 	}
-	return store.Change{Method: store.Put, Type: res.Type, ID: res.ID, Body: res.Raw, Parsed: res}
+	return store.Change{Method: store.Put, Type: res.Type, ID: res.ID, Body: res.Raw, Parsed: res, IfChanged: true}
 }
 
 // bundle is the skeleton of a Bundle.

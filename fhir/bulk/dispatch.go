@@ -157,8 +157,15 @@ func (f *flight) commit(ctx context.Context, o *ImportOptions, changes []store.C
 	if err != nil {
 		return err
 	}
-	f.commits++
-	_ = receipt
+	same := 0
+	for i := range receipt.Changes {
+		if receipt.Changes[i].Unchanged {
+			same++
+		}
+	}
+	if f.same += same; same < len(changes) {
+		f.commits++
+	}
 	return nil
 }
 
