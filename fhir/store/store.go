@@ -187,6 +187,24 @@ type HistoryRequest struct {
 	Before   int
 }
 
+// JournalRequest asks for versions of many resources, newest first: of the given types only (nil for all), visible within (see
+// Visible; nil for everything), none older than Since (the zero time for no bound). Cursor continues where a page ended.
+type JournalRequest struct {
+	Types  []string
+	Within []string
+	Since  time.Time
+	Count  int    // 1 to MaxHistory
+	Cursor string // opaque, from JournalPage.Next
+}
+
+// JournalPage is one page of a journal. Next is "" on the last page. What is committed later than the first page comes before it, so
+// later pages are not moved by it. A page of a journal that shows little of much may hold fewer versions than were asked for, even
+// none, and still have a Next; so may one of large bodies. The holder of each version is that of today.
+type JournalPage struct {
+	Versions []Version
+	Next     string
+}
+
 // Store is the FHIR face of the log. All methods are safe for concurrent use, honour ctx (work in the backend is
 // cancelled) and return *fault.Error: NotFound, Gone (deleted), Conflict or Precondition (nothing was written), TooLarge,
 // TooCostly, Timeout, Unavailable, Unknown (the outcome of a write could not be learned).
@@ -199,6 +217,9 @@ type Store interface {
 	ReadVersion(ctx context.Context, typ, id, versionID string) (Version, error)
 	// History lists versions, newest first; NotFound if the id was never used.
 	History(ctx context.Context, q HistoryRequest) ([]Version, error)
+	// Journal lists versions of many resources, newest first: by their place in the log, in reverse, and within a commit in
+	// the reverse order of its changes.
+	Journal(ctx context.Context, q JournalRequest) (JournalPage, error)
 	// Search gives one page.
 	Search(ctx context.Context, q SearchRequest) (Page, error)
 }

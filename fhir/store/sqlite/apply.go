@@ -106,6 +106,11 @@ func (w *writer) applyChange(e *entry, i int, f facts, known prior) error {
 	if next.rid, err = w.putCurrent(&next); err != nil {
 		return err
 	}
+	if cur.rid != 0 {
+		if err := run(w.conn, "INSERT OR REPLACE INTO past (type, place, rid, vid) VALUES (?, ?, ?, ?)", nil, cur.typ, cur.place, cur.rid, cur.vid); err != nil {
+			return err
+		}
+	}
 	w.index.replace(next.rid, oldKeys, newKeys)
 	if !c.deleted {
 		if err := w.setMembers(next.rid, cur.patients, f.patients); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // extractor is the version of everything that factsOf and keysOf give: that of the search keys, and (in the last three
 // digits) that of what is added here. A file whose index was made by another version is indexed anew when it is opened.
-const extractor = search.Version*1000 + 2
+const extractor = search.Version*1000 + 3
 
 // indexOpsAtOnce is how many index rows a long rebuild collects before it writes them, sorted.
 const indexOpsAtOnce = 200_000

@@ -19,6 +19,8 @@ import (
 //	        law becomes NULL; the chain covers only its hash
 //	res     the newest version of each resource that ever was; rid grows in the order of first appearance
 //	hist    every version: the place of its body
+//	past    the versions that are not the newest, by type and place; with the index res_place that is every version of a type in
+//	        the order of the log, and a first version costs nothing more
 //	idx     the search index: key (fhir/search) and rid
 //	member  which resources are in a patient's compartment
 //	holder  which organisation holds a patient ("Organization/..."), only for patients that have one
@@ -41,10 +43,13 @@ var migrations = []string{
 	 CREATE TABLE holder (patient TEXT PRIMARY KEY, holder TEXT NOT NULL) WITHOUT ROWID;
 	 CREATE TABLE record (key TEXT PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER NOT NULL);
 	 CREATE INDEX record_expires ON record (expires) WHERE expires > 0;`,
+	`CREATE TABLE past (
+		type TEXT NOT NULL, place INTEGER NOT NULL, rid INTEGER NOT NULL, vid INTEGER NOT NULL,
+		PRIMARY KEY (type, place)) WITHOUT ROWID;`,
 }
 
 // derived are the tables that Reindex empties and fills again.
-var derived = []string{"res", "hist", "idx", "member", "holder"}
+var derived = []string{"res", "hist", "past", "idx", "member", "holder"}
 
 // migrate brings the file to today's schema. A file that a newer program wrote is refused.
 func migrate(conn *lite.Conn) error {

@@ -294,7 +294,10 @@ func (v *verifier) counts() error {
 		want    int64
 		problem string
 	}
-	list := []count{{"SELECT count(*) FROM hist", v.changes, "The history has %d versions, the log %d."}}
+	list := []count{
+		{"SELECT count(*) FROM hist", v.changes, "The history has %d versions, the log %d."},
+		{"SELECT (SELECT count(*) FROM res) + (SELECT count(*) FROM past p JOIN hist h ON h.rid = p.rid AND h.vid = p.vid AND h.place = p.place)", v.changes, "The journal of the types has %d versions, the log %d."},
+	}
 	if len(v.damaged) == 0 {
 		list = append(list,
 			count{"SELECT count(*) FROM idx", v.keys, "The search index has %d rows, the current resources give %d."},
