@@ -41,7 +41,7 @@ type answer struct {
 // perform does a call: rights, work, audit. It is the only way to run a handler.
 func (s *server) perform(ctx context.Context, c *call) (answer, error) {
 	a, err := s.attempt(ctx, c)
-	if c.rt.level == openLevel || c.rt.level == systemLevel {
+	if c.rt.level == openLevel || c.rt.payload == bundleBody {
 		return a, err // a Bundle's entries are recorded one by one
 	}
 	if auditErr := s.record(ctx, c, a, err); auditErr != nil && err == nil {

@@ -113,6 +113,9 @@ func (s *server) lookFor(ctx context.Context, access Access, w *write) error {
 // findAll finds what matches, up to one more than is allowed.
 func (s *server) findAll(ctx context.Context, access Access, cond *condition) error {
 	cond.found = nil
+	if err := cond.query.Resolve(ctx, nil); err != nil { // no terminology: :in and its like are refused
+		return err
+	}
 	req := store.SearchRequest{Query: cond.query, Within: access.Within}
 	for {
 		page, err := s.Store.Search(ctx, req)

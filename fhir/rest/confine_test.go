@@ -40,6 +40,8 @@ func TestConfinement(t *testing.T) {
 		"read":             {"/Observation/oa", "", 200, "/Observation/ob", "", 404},
 		"vread":            {"/Observation/oa/_history/1", "", 200, "/Observation/ob/_history/1", "", 404},
 		"history-instance": {"/Observation/oa/_history", "", 200, "/Observation/ob/_history", "", 404},
+		"history-type":     {"/Observation/_history", "", 200, "/Observation/_history", "", 200},
+		"history-system":   {"/_history", "", 200, "/_history", "", 200},
 		"update":           {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
 		"delete":           {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
 		"create":           {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},

@@ -17,6 +17,8 @@
 //	PUT    /{type}/{id}                  update           update.go        https://hl7.org/fhir/R4/http.html#update
 //	DELETE /{type}/{id}                  delete           delete.go        https://hl7.org/fhir/R4/http.html#delete
 //	GET    /{type}/{id}/_history         history-instance history.go       https://hl7.org/fhir/R4/http.html#history
+//	GET    /{type}/_history              history-type     history_many.go  https://hl7.org/fhir/R4/http.html#history
+//	GET    /_history                     history-system   history_many.go  https://hl7.org/fhir/R4/http.html#history
 //	POST   /{type}                       create           create.go        https://hl7.org/fhir/R4/http.html#create
 //	PUT    /{type}?...                   update           update.go        https://hl7.org/fhir/R4/http.html#cond-update
 //	DELETE /{type}?...                   delete           delete.go        https://hl7.org/fhir/R4/http.html#3.1.0.7.1

@@ -13,49 +13,69 @@ import (
 	"khamxa/internal/fault"
 )
 
-// history lists the versions of one resource, newest first, deletions included. https://hl7.org/fhir/R4/http.html#history
+// history lists the versions of one resource, newest first, deletions included. _since leaves out older versions, _at those that
+// were current at no time of a period. https://hl7.org/fhir/R4/http.html#history
 func (s *server) history(ctx context.Context, c *call) (answer, error) {
-	asked, p, err := s.historyQuestion(c)
+	asked, p, err := s.historyQuestion(c, "_count", "_since", "_at", "_sort")
 	if err != nil {
 		return answer{}, err
 	}
-	most, since, err := historyRange(asked)
+	span, err := historyRange(asked)
 	if err != nil {
 		return answer{}, err
 	}
 	if err := s.known(ctx, c); err != nil {
 		return answer{}, err
 	}
-	versions, err := s.Store.History(ctx, store.HistoryRequest{Type: c.typ, ID: c.id, Count: most + 1, Before: p.Before})
-	if fault.Is(err, fault.NotFound) {
-		return answer{}, noSuch(c.typ)
-	}
+	versions, err := s.versions(ctx, c, p.Before, span.most)
 	if err != nil {
 		return answer{}, err
 	}
-	more := len(versions) > most
-	versions = versions[:min(most, len(versions))]
-	if more && versions[most-1].Updated.Before(since) {
-		more = false
+	var after *store.Version // the version that followed the first one of the page
+	if p.Before > 0 {
+		after, versions = &versions[0], versions[1:]
 	}
-	before := 0
-	if more {
-		if before, err = strconv.Atoi(versions[most-1].VersionID); err != nil {
+	more := len(versions) > span.most
+	versions = versions[:min(span.most, len(versions))]
+	next := ""
+	if more && !versions[span.most-1].Updated.Before(span.since) {
+		before, err := strconv.Atoi(versions[span.most-1].VersionID)
+		if err != nil {
 			return answer{}, fault.Wrap(err, fault.Internal, "rest.history", "The history could not be read.")
 		}
+		next, err = s.pages.seal(place{Kind: c.rt.code, Type: c.typ, ID: c.id, Query: asked.Encode(), Before: before}, c.access.Author)
+		if err != nil {
+			return answer{}, err
+		}
 	}
-	versions = slices.DeleteFunc(versions, func(v store.Version) bool { return v.Updated.Before(since) })
-	if versions, err = s.visibleVersions(ctx, c.access, versions); err != nil {
+	if versions, err = s.visibleVersions(ctx, c.access, span.within(versions, after)); err != nil {
 		return answer{}, err
 	}
-	return s.historyPage(c, asked.Encode(), versions, before)
+	return c.historyPage(asked.Encode(), versions, next), nil
+}
+
+// versions reads one version more than a page, so that it is known whether there is another, and on further pages the one that
+// followed the page's first.
+func (s *server) versions(ctx context.Context, c *call, before, most int) ([]store.Version, error) {
+	q := store.HistoryRequest{Type: c.typ, ID: c.id, Count: most + 1}
+	if before > 0 {
+		q.Before, q.Count = before+1, most+2
+	}
+	list, err := s.Store.History(ctx, q)
+	if fault.Is(err, fault.NotFound) || err == nil && len(list) == 0 {
+		return nil, noSuch(c.typ)
+	}
+	return list, err
 }
 
 // historyQuestion reads the parameters: of a first page from the address, of another one from its link.
-func (s *server) historyQuestion(c *call) (url.Values, place, error) {
+func (s *server) historyQuestion(c *call, known ...string) (url.Values, place, error) {
 	p, resumed, err := s.resume(c)
 	if err != nil {
 		return nil, p, err
+	}
+	if resumed && p.Kind != c.rt.code {
+		return nil, p, unknownPage()
 	}
 	if resumed {
 		asked, err := url.ParseQuery(p.Query)
@@ -67,40 +87,81 @@ func (s *server) historyQuestion(c *call) (url.Values, place, error) {
 			asked[name] = v
 		}
 	}
-	return asked, p, c.only("_count", "_since")
+	return asked, p, c.only(known...)
 }
 
-// historyRange reads _count (1 to the most that a search gives; larger ones are cut) and _since.
-func historyRange(asked url.Values) (most int, since time.Time, err error) {
+// span is what part of a history is asked for.
+type span struct {
+	most     int
+	since    time.Time
+	from, to time.Time // of _at; to is zero without it
+}
+
+// historyRange reads _count (1 to the most that a search gives; larger ones are cut), _since, _at and _sort, which only has the
+// order that a history always has.
+func historyRange(asked url.Values) (r span, err error) {
 	const op = "rest.historyRange"
-	most = search.DefaultCount
-	if text := asked.Get("_count"); asked.Has("_count") {
-		if most, err = strconv.Atoi(text); err != nil || most < 1 {
-			return 0, since, fault.New(fault.Invalid, op, "_count must be a whole number from 1.").At("_count")
+	r.most = search.DefaultCount
+	for name, list := range asked {
+		if len(list) > 1 {
+			return r, fault.Newf(fault.Invalid, op, "%s may be given once.", name).At(name)
 		}
-		most = min(most, search.MaxCount)
+	}
+	if text := asked.Get("_count"); asked.Has("_count") {
+		if r.most, err = strconv.Atoi(text); err != nil || r.most < 1 {
+			return r, fault.New(fault.Invalid, op, "_count must be a whole number from 1.").At("_count")
+		}
+		r.most = min(r.most, search.MaxCount)
 	}
 	if text := asked.Get("_since"); asked.Has("_since") {
-		if since, err = time.Parse(time.RFC3339, text); err != nil {
-			return 0, since, fault.New(fault.Invalid, op, "_since must be a moment with its zone, as in 2026-07-01T00:00:00+07:00.").At("_since")
+		if r.since, err = time.Parse(time.RFC3339, text); err != nil {
+			return r, fault.New(fault.Invalid, op, "_since must be a moment with its zone, as in 2026-07-01T00:00:00+07:00.").At("_since")
 		}
 	}
-	return most, since, nil
+	if text := asked.Get("_at"); asked.Has("_at") {
+		var ok bool
+		if r.from, r.to, ok = search.Period(text); !ok {
+			return r, fault.New(fault.Invalid, op, "_at must be a date or a moment, as in 2026-07 or 2026-07-01T08:00:00+07:00.").At("_at")
+		}
+	}
+	if sort := asked.Get("_sort"); asked.Has("_sort") && sort != "-_lastUpdated" {
+		return r, fault.New(fault.Unsupported, op, "A history is sorted by -_lastUpdated, newest first, and in no other way.").At("_sort")
+	}
+	return r, nil
 }
 
-// historyPage writes a page of versions; before is where the next one goes on, 0 on the last.
-func (s *server) historyPage(c *call, query string, versions []store.Version, before int) (answer, error) {
-	address := c.base + "/" + c.typ + "/" + c.id + "/_history"
+// within leaves the versions of the span. A version was current from its time to that of the one that followed; after is what
+// followed the first of the list, nil if nothing did.
+func (r *span) within(versions []store.Version, after *store.Version) []store.Version {
+	var kept []store.Version
+	for i := range versions {
+		v := &versions[i]
+		outside := v.Updated.Before(r.since)
+		if !r.to.IsZero() {
+			outside = outside || !v.Updated.Before(r.to) || after != nil && !after.Updated.After(r.from)
+		}
+		if !outside {
+			kept = append(kept, *v)
+		}
+		after = v
+	}
+	return kept
+}
+
+// historyPage writes a page of versions; next is the sealed place of another one, "" on the last.
+func (c *call) historyPage(query string, versions []store.Version, next string) answer {
+	address := c.base
+	for _, part := range []string{c.typ, c.id, "_history"} {
+		if part != "" {
+			address += "/" + part
+		}
+	}
 	self := address
 	if query != "" {
 		self += "?" + query
 	}
 	links := []link{{"self", self}}
-	if before > 0 {
-		next, err := s.pages.seal(place{Type: c.typ, ID: c.id, Query: query, Before: before}, c.access.Author)
-		if err != nil {
-			return answer{}, err
-		}
+	if next != "" {
 		links = append(links, link{"next", address + "?" + pageParam + "=" + next})
 	}
 	b := beginBundle("history", -1, links, sizeOf(versions))
@@ -110,5 +171,5 @@ func (s *server) historyPage(c *call, query string, versions []store.Version, be
 		a.shown = append(a.shown, versionPath(v.Type, v.ID, v.VersionID))
 	}
 	a.body = b.end()
-	return a, nil
+	return a
 }

@@ -252,7 +252,11 @@ func TestHistory(t *testing.T) {
 		s.do(anybody, "GET", "/Patient/none/_history", "").refused(404, "not-found", "")
 		s.do(anybody, "GET", "/Patient/p1/_history?_count=0", "").refused(400, "invalid", "_count")
 		s.do(anybody, "GET", "/Patient/p1/_history?_since=yesterday", "").refused(400, "invalid", "_since")
-		s.do(anybody, "GET", "/Patient/p1/_history?_at=2026", "").refused(400, "invalid", "_at", "_count and _since")
+		s.do(anybody, "GET", "/Patient/p1/_history?_list=x", "").refused(400, "invalid", "_list", "_count, _since, _at and _sort")
+		s.do(anybody, "GET", "/Patient/p1/_history?_at=2026-13", "").refused(400, "invalid", "_at")
+		s.do(anybody, "GET", "/Patient/p1/_history?_since=2026-01-01T00:00:00Z&_since=2026-01-01T00:00:00Z", "").refused(400, "invalid", "_since")
+		s.do(anybody, "GET", "/Patient/p1/_history?_sort=_lastUpdated", "").refused(400, "not-supported", "_sort")
+		s.do(anybody, "GET", "/Patient/p1/_history?_sort=-_lastUpdated", "").is(200)
 	})
 }
 

@@ -122,6 +122,8 @@ func tryInteraction(s *service, typ, code string) {
 		s.do(anybody, "GET", base+"/none/_history/1", "").refused(404, "not-found", "", "no such version")
 	case "history-instance":
 		s.do(anybody, "GET", base+"/none/_history", "").refused(404, "not-found", "", "no "+typ)
+	case "history-type":
+		s.do(anybody, "GET", base+"/_history", "").is(200)
 	case "create":
 		s.do(anybody, "POST", base, body).is(201)
 	case "update":

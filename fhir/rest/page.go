@@ -19,6 +19,7 @@ const pageKeySize = 32
 // place is where the next page begins: the whole question, the position of the log that it was asked at, and how far it got.
 // The question travels sealed, so a page link shows no name or phone number to those who see addresses.
 type place struct {
+	Kind   string    `json:"k,omitempty"` // of history: which
 	Type   string    `json:"t"`
 	ID     string    `json:"i,omitempty"` // of history
 	Query  string    `json:"q"`
@@ -57,7 +58,7 @@ func (s *sealer) seal(p place, author string) (string, error) {
 
 // open reads a place. One that was made for somebody else, or for another list, is not known.
 func (s *sealer) open(text, author string, c *call) (place, error) {
-	unknown := fault.New(fault.NotFound, "rest.open", "This page link is not known, or not yours. Start the search again.").At(pageParam)
+	unknown := unknownPage()
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return place{}, unknown
@@ -67,10 +68,14 @@ func (s *sealer) open(text, author string, c *call) (place, error) {
 		return place{}, unknown
 	}
 	var p place
-	if err := json.Unmarshal(plain, &p); err != nil || p.Type != c.typ || p.ID != c.id {
+	if err := json.Unmarshal(plain, &p); err != nil || p.Type != c.typ || p.ID != c.id || p.Kind != "" && p.Kind != c.rt.code {
 		return place{}, unknown
 	}
 	return p, nil
+}
+
+func unknownPage() error {
+	return fault.New(fault.NotFound, "rest.open", "This page link is not known, or not yours. Start the search again.").At(pageParam)
 }
 
 // resume takes the place out of a call's parameters. ok is false on a first page.

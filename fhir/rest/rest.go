@@ -19,7 +19,8 @@ const Prefix = "/fhir"
 // Verb is what a caller wants to do with a resource type, in the letters of SMART App Launch 2 scopes.
 type Verb string
 
-// The verbs. Read covers read, vread and instance history, Update covers update-as-create.
+// The verbs. Read covers read, vread and instance history, Search covers the history of a type and of the system, Update covers
+// update-as-create; patch needs Read as well, for what it does depends on what is there.
 const (
 	Create Verb = "c"
 	Read   Verb = "r"

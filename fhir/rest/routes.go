@@ -83,6 +83,8 @@ func interactionRoutes() []route {
 		{"update", "PUT", inst, Update, instanceLevel, resourceBody, writeTime, (*server).update},
 		{"delete", "DELETE", inst, Delete, instanceLevel, noBody, writeTime, (*server).delete},
 		{"history-instance", "GET", history, Read, instanceLevel, noBody, readTime, (*server).history},
+		{"history-type", "GET", "/{type}/_history", Search, typeLevel, noBody, readTime, (*server).historyMany},
+		{"history-system", "GET", "/_history", Search, systemLevel, noBody, readTime, (*server).historyMany},
 		{"create", "POST", "/{type}", Create, typeLevel, resourceBody, writeTime, (*server).create},
 		{"update", "PUT", "/{type}", Update, typeLevel, resourceBody, writeTime, (*server).update},
 		{"delete", "DELETE", "/{type}", Delete, typeLevel, noBody, writeTime, (*server).delete},

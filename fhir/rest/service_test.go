@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"khamxa/fhir"
 	"khamxa/fhir/rest"
@@ -63,9 +64,17 @@ type service struct {
 
 type option func(*rest.Options)
 
-func start(t testing.TB, opts ...option) *service {
+func start(t testing.TB, opts ...option) *service { return startAt(t, nil, opts...) }
+
+// startAt is start with a clock that shows what now says, nil for the real one.
+func startAt(t testing.TB, now *time.Time, opts ...option) *service {
 	t.Helper()
-	db, err := sqlite.Open(context.Background(), sqlite.Options{Dir: t.TempDir()})
+	so := sqlite.Options{Dir: t.TempDir()}
+	if now != nil {
+		so.Clock = func() time.Time { return *now }
+		opts = append(opts, func(o *rest.Options) { o.Clock = so.Clock })
+	}
+	db, err := sqlite.Open(context.Background(), so)
 	if err != nil {
 		t.Fatal(err)
 	}

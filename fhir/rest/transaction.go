@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"khamxa/fhir"
 	"khamxa/fhir/store"
@@ -82,7 +83,7 @@ func (s *server) plan(sorted []*entry) ([]*write, error) {
 
 // foresee finds out, before anything is written, whether a reading entry can be answered afterwards.
 func (s *server) foresee(ctx context.Context, e *entry, ws []*write) error {
-	if e.c.rt.verb == Search {
+	if strings.HasPrefix(e.c.rt.code, "search") {
 		_, _, _, err := s.question(e.c)
 		return err
 	}
