@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -130,6 +131,7 @@ func (s *service) newHandler(ctx context.Context) (http.Handler, error) {
 	r.Handle(rest.Prefix+"/.well-known/smart-configuration", staff.SmartConfiguration())
 	r.Handle(rest.Prefix, api)
 	r.Handle(rest.Prefix+"/*", api)
+	r.MethodNotAllowed(oddMethods(api, r.MethodNotAllowedHandler()))
 	r.Get("/healthz", s.health.Alive)
 	r.Get("/readyz", s.health.Ready)
 	r.Handle("/metrics", s.metrics.handler())
@@ -140,6 +142,17 @@ func (s *service) newHandler(ctx context.Context) (http.Handler, error) {
 	top.Handle("/", page.Compress(staff.Chain(untilDrained(s.draining, r))))
 	// Outermost is whose request it is: limits, the trail and signalling ask.
 	return s.set.proxies.Handler(page.Secure(top, page.SecureOptions{HTTPS: s.set.https(), PublicURL: s.set.publicURL})), nil
+}
+
+// oddMethods lets the FHIR interface answer in its own form for methods that the router does not know at all (PROPFIND).
+func oddMethods(api, pages http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == rest.Prefix || strings.HasPrefix(r.URL.Path, rest.Prefix+"/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}
 }
 
 // recovered answers a request whose handler panicked, and keeps the others going. It is a fault of ours and is logged as one: with the

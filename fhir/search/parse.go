@@ -13,6 +13,9 @@ import (
 	"khamxa/internal/fault"
 )
 
+// maxName is the most bytes of a parameter's name, with modifiers and chains: an error repeats it.
+const maxName = 300
+
 // maxTerms is the most values that one query may hold, all clauses together.
 const maxTerms = 1000
 
@@ -44,6 +47,9 @@ func Parse(resourceType string, values url.Values) (*Query, error) {
 
 // parameter reads all values of one name.
 func (q *Query) parameter(name string, values []string) error {
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+		return fault.Newf(fault.Invalid, "search.Parse", "The name of a search parameter is empty, longer than %d bytes, or holds characters that no name has.", maxName)
+	}
 	for _, value := range values {
 		if strings.ContainsFunc(value, unicode.IsControl) || !utf8.ValidString(value) {
 			return invalid(name, "The value of %s holds control characters or is not UTF-8.", name)
