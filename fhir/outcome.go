@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"errors"
+	"unicode/utf8"
 
 	"khamxa/internal/fault"
 )
@@ -109,7 +110,7 @@ func issues(err error) []Issue {
 	code := fault.CodeOf(err)
 	issue := Issue{
 		Severity: "error", Code: issueCode(code), Fault: code,
-		Text: fault.MessageOf(err), Expression: fault.PathOf(err),
+		Text: shortSentence(fault.MessageOf(err)), Expression: fault.PathOf(err),
 	}
 	var exact IssueType
 	switch {
@@ -119,4 +120,17 @@ func issues(err error) []Issue {
 		issue.Code = string(exact)
 	}
 	return []Issue{issue}
+}
+
+// shortSentence cuts a sentence that repeats too much of what a stranger wrote.
+func shortSentence(s string) string {
+	const most = 1500
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "..."
 }

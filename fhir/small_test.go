@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,10 @@ func TestOutcome(t *testing.T) {
 		{
 			"unknown causes stay inside", errors.New("password=1234"),
 			head + `{"severity":"fatal","code":"exception",` + detail("internal", "Something went wrong on the server. It has been written to the log.") + `}]}`,
+		},
+		{
+			"what a stranger wrote is cut at a character", fault.New(fault.Invalid, "op", "No "+strings.Repeat("đ", 2000)),
+			head + `{"severity":"error","code":"invalid",` + detail("invalid", "No "+strings.Repeat("đ", 748)+"...") + `}]}`,
 		},
 		{
 			"several", errors.Join(fault.New(fault.Gone, "op", "a"), fault.New(fault.TooCostly, "op", "b")),

@@ -3,7 +3,9 @@
 //   - HL7's 5,305 published examples of R4 (hl7.fhir.r4.examples 4.0.1) go through the parser, Stamp, the index, and the FHIR interface
 //     over a real store, and nothing of them is lost;
 //   - the index holds what HL7's FHIRPath (npm fhirpath 5.2.2) finds for every official search parameter in every example, and
-//     nothing else (index_test.go, js/evaluate.mjs; deviations are listed with their reasons).
+//     nothing else (index_test.go, js/evaluate.mjs; deviations are listed with their reasons);
+//   - 10,000 mutated and hostile requests to a serving process are each answered as asked for or with a valid OperationOutcome; nothing
+//     panics, the process stays below 256 MiB, and the log and the index hold (hostile_test.go; testdata/hostile keeps what found something).
 //
 // It has tests only, behind the build tag conformance: `make conformance` fetches examples and judges and runs them. The tests that
 // are always run stand beside the code. Nobody imports it.

@@ -99,8 +99,10 @@ func (in inputs) search(r *rand.Rand) hostile {
 	query := strings.Join(pairs, pickOne(r, "&", "&", "&", ";", "&&"))
 	switch r.IntN(5) {
 	case 0:
-		return hostile{what: "a hostile search form", method: http.MethodPost, path: "/" + typ + "/_search",
-			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: []byte(query)}
+		return hostile{
+			what: "a hostile search form", method: http.MethodPost, path: "/" + typ + "/_search",
+			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, body: []byte(query),
+		}
 	case 1:
 		return hostile{what: "a hostile system search", method: http.MethodGet, path: "/?" + query}
 	}

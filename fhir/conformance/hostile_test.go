@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,11 @@ func TestHostileInput(t *testing.T) {
 	if only, err := strconv.Atoi(os.Getenv("KHAMXA_HOSTILE")); err == nil {
 		from, to = only, only+1
 	}
+	for _, h := range keptInputs(t) {
+		if _, err := s.send(h); err != nil {
+			t.Errorf("%v\n%s", err, h)
+		}
+	}
 	before := s.peakMemory(t)
 	began := time.Now()
 	var tally tally
@@ -72,6 +78,33 @@ func TestHostileInput(t *testing.T) {
 	if said := s.said.String(); strings.Contains(said, "panic") {
 		t.Errorf("the service panicked:\n%.8000s", said[strings.Index(said, "panic"):])
 	}
+}
+
+// keptInputs are those of testdata/hostile: each once found something, or is there so that nothing is found. A file is a method and an
+// address, headers, an empty line, and the body as it is.
+func keptInputs(t *testing.T) []hostile {
+	t.Helper()
+	files, err := filepath.Glob("testdata/hostile/*.http")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no kept inputs: %v", err)
+	}
+	var all []hostile
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, body, _ := bytes.Cut(raw, []byte("\n\n"))
+		lines := strings.Split(strings.TrimSpace(string(head)), "\n")
+		h := hostile{what: file, body: body, header: map[string]string{}}
+		h.method, h.path, _ = strings.Cut(lines[0], " ")
+		for _, line := range lines[1:] {
+			name, value, _ := strings.Cut(line, ": ")
+			h.header[name] = value
+		}
+		all = append(all, h)
+	}
+	return all
 }
 
 // prepare writes the resources that inputs aim at, and gives a page token.
@@ -105,7 +138,7 @@ func (s *live) prepare(t *testing.T) string {
 // ask sends the request as it is.
 func (s *live) ask(h hostile) (*http.Response, []byte, error) {
 	host := strings.TrimPrefix(s.base, "http://")
-	r, err := http.NewRequest(h.method, s.base, bytes.NewReader(h.body)) //nolint:noctx // the client has a time limit
+	r, err := http.NewRequest(h.method, s.base, bytes.NewReader(h.body))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -85,7 +85,7 @@ func cutPrefix(name, text string) (prefix Prefix, rest string, err error) {
 		return Eq, text, nil
 	}
 	n := 2
-	for !utf8.RuneStart(text[n-1]) || n < len(text) && !utf8.RuneStart(text[n]) {
+	for n < len(text) && !utf8.RuneStart(text[n]) {
 		n++ // not in the middle of a character
 	}
 	if prefix = Prefix(text[:n]); !slices.Contains(prefixes, prefix) {
