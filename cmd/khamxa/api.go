@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"net/http"
 
+	"khamxa/fhir"
 	"khamxa/fhir/rest"
+	"khamxa/fhir/subscription"
 	"khamxa/fhir/validate"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
@@ -25,8 +27,16 @@ func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, 
 	}
 	return rest.New(rest.Options{
 		Store: s.core.store, Authorize: authorize(staff), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
-		Validate: validate.Write, PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
+		Validate: s.valid, PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
 	})
+}
+
+// valid is what every write over /fhir must pass.
+func (s *service) valid(r *fhir.Resource) error {
+	if err := validate.Write(r); err != nil {
+		return err
+	}
+	return subscription.Check(r, s.set.hooks())
 }
 
 // authorize says what a request to /fhir may do: a program by its token's scopes, a person by their roles.

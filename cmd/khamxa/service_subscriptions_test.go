@@ -27,6 +27,11 @@ func subscriptionsStory(t *testing.T, s *live, all *liveCaller) {
 		return `{"resourceType":"Subscription","id":"` + id + `","status":"requested","reason":"Kết nối bệnh viện","criteria":"Observation?code=http://loinc.org|2339-0","channel":{` + channel + `}}`
 	}
 	hook := asked("kx-hook", `"type":"rest-hook","endpoint":"`+his.URL+`/fhir","payload":"application/fhir+json","header":["Authorization: Bearer his-s3cret"]`)
+	for _, wrong := range []string{strings.Replace(hook, his.URL, "https://elsewhere.example", 1), strings.Replace(hook, "requested", "active", 1)} {
+		if a := subscriber.do(t, "PUT", "/fhir/Subscription/kx-hook", wrong); a.status/100 != 4 || !strings.Contains(a.body, "Subscription.") {
+			t.Errorf("answered %d: %s", a.status, clipped(a.body))
+		}
+	}
 	subscriber.wants(t, http.StatusCreated, "PUT", "/fhir/Subscription/kx-hook", hook)
 	subscriber.wants(t, http.StatusCreated, "PUT", "/fhir/Subscription/kx-socket", asked("kx-socket", `"type":"websocket"`))
 	for id := range map[string]bool{"kx-hook": true, "kx-socket": true} {

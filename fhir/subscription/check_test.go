@@ -40,6 +40,7 @@ func TestCheck(t *testing.T) {
 		{"an unknown parameter", with("code=glucose", "colour=red"), fault.Unsupported, "Subscription.criteria"},
 		{"a chain", with("code=glucose", "subject:Patient.name=a"), fault.Unsupported, "Subscription.criteria"},
 		{"_has", with("code=glucose", "_has:Provenance:target:agent=a"), fault.Unsupported, "Subscription.criteria"},
+		{"a value set", with("code=glucose", "code:in=http://example.org/vs"), fault.Unsupported, "Subscription.criteria"},
 		{"sorting", with("code=glucose", "_sort=date"), fault.Unsupported, "Subscription.criteria"},
 		{"the audit trail", with("Observation?code=glucose", "AuditEvent"), fault.Unsupported, "Subscription.criteria"},
 		{"a header of the connection", with("Authorization:", "Host:"), fault.Invalid, "Subscription.channel.header"},

@@ -122,6 +122,9 @@ func criteria(text string) (*search.Query, error) {
 	if err != nil {
 		return nil, refuse(fault.CodeOf(err), "criteria", fault.MessageOf(err))
 	}
+	if q.NeedsTerms() {
+		return nil, refuse(fault.Unsupported, "criteria", "The criteria take no :in, :not-in, :above and :below: what these mean may change without the log saying so.")
+	}
 	return q, nil
 }
 
