@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"time"
 )
@@ -13,11 +14,24 @@ const idAlphabet = "0123456789abcdefghijklmnopqrstuv"
 // otherwise random (80 bits from the system's generator), so that they cannot be guessed from one another. The time is used to
 // the millisecond; before 1970 it counts as 1970.
 func NewID(now time.Time) string {
+	var random [10]byte
+	rand.Read(random[:]) // never fails since Go 1.24
+	return idOf(now, random[:])
+}
+
+// DerivedID is an id of NewID's form that is the same for the same time and seed: what is made again under it is known again. It can
+// be guessed by who knows the seed.
+func DerivedID(now time.Time, seed string) string {
+	sum := sha256.Sum256([]byte(seed))
+	return idOf(now, sum[:10])
+}
+
+func idOf(now time.Time, rest []byte) string {
 	var b [16]byte
 	ms := max(now.UnixMilli(), 0)
 	for i := range 6 {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
-	rand.Read(b[6:]) // never fails since Go 1.24
+	copy(b[6:], rest)
 	return base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(b[:])
 }

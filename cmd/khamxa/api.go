@@ -26,7 +26,7 @@ func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, 
 		base = s.set.publicURL + rest.Prefix
 	}
 	return rest.New(rest.Options{
-		Store: s.core.store, Authorize: authorize(staff), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
+		Store: s.core.store, Authorize: s.complete(authorize(staff)), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
 		Validate: s.valid, PageKey: key, Audit: s.trail.rest, Observe: s.metrics.interaction,
 	})
 }
@@ -47,6 +47,17 @@ func authorize(web *idweb.Web) func(*http.Request) (rest.Access, error) {
 			return rest.Access{}, err
 		}
 		return accessOf(c), nil
+	}
+}
+
+// complete brings what was seen so far into the log before anything that reads the audit trail: its readers miss nothing.
+func (s *service) complete(authorize func(*http.Request) (rest.Access, error)) func(*http.Request) (rest.Access, error) {
+	return func(r *http.Request) (rest.Access, error) {
+		a, err := authorize(r)
+		if err == nil && (a.Allows(auditType, rest.Read) || a.Allows(auditType, rest.Search)) {
+			err = s.trail.settle(r.Context())
+		}
+		return a, err
 	}
 }
 

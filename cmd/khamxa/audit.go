@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -11,34 +12,87 @@ import (
 	"khamxa/fhir/rest"
 	"khamxa/fhir/store"
 	"khamxa/internal/audit"
+	"khamxa/internal/audit/spool"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
 	"khamxa/internal/network"
 )
 
-// trail keeps events as AuditEvent resources in the log (FHIR R4, auditevent.html): beside the records, and chained like them.
+// trail keeps events as AuditEvent resources in the log (FHIR R4, auditevent.html): beside the records, and chained like them. What pages,
+// sign-ins and consults tell is a commit of its own before it returns. What the FHIR face tells goes through the spool: it is in a file before
+// anything is shown, and in the log a second later, or when somebody asks for the trail.
 type trail struct {
 	log   store.Store
 	clock func() time.Time
+	spool *spool.Spool // nil: everything is a commit of its own
+}
+
+// openSpool lets what the FHIR face tells go through a spool in dir.
+func (t *trail) openSpool(ctx context.Context, dir string, log *slog.Logger) (err error) {
+	t.spool, err = spool.Open(ctx, spool.Options{Dir: dir, Keep: t.batches, Log: log, Clock: t.clock})
+	return err
+}
+
+// settle brings what waits in the spool into the log.
+func (t trail) settle(ctx context.Context) error {
+	if t.spool == nil {
+		return nil
+	}
+	return t.spool.Flush(ctx)
+}
+
+// close brings what waits into the log and ends the spool.
+func (t trail) close() error {
+	if t.spool == nil {
+		return nil
+	}
+	return t.spool.Close()
 }
 
 // Record implements audit.Sink.
-func (t trail) Record(ctx context.Context, e audit.Event) error { return t.keep(ctx, e, "") }
+func (t trail) Record(ctx context.Context, e audit.Event) error {
+	return t.keep(ctx, spool.Entry{Event: e})
+}
 
-// keep writes one event. query is the search that led to the records, "" for none.
-func (t trail) keep(ctx context.Context, e audit.Event, query string) error {
+// keep writes one event into the log.
+func (t trail) keep(ctx context.Context, e spool.Entry) error {
 	if e.When.IsZero() {
 		e.When = t.clock()
 	}
-	id := fhir.NewID(e.When)
-	_, err := t.log.Commit(ctx, store.Transaction{
-		Author:  authorOf(e),
-		Changes: []store.Change{{Method: store.Put, Type: auditType, ID: id, Body: auditEvent(id, e, query), IfAbsent: true}},
-	})
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "khamxa.audit", "What was asked for cannot be shown now, because it cannot be written down who saw it.")
+	return t.batches(ctx, spool.Batches(fhir.NewID(e.When), e))
+}
+
+// auditsOfCommit is how many events go into one commit.
+const auditsOfCommit = 500
+
+// batches writes events into the log, those of one author together. Events that are there already, under their ids, stay as they are.
+func (t trail) batches(ctx context.Context, list []spool.Batch) error {
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && n < auditsOfCommit && list[n].Event.Who == list[0].Event.Who {
+			n++
+		}
+		tx := store.Transaction{Author: authorOf(list[0].Event)}
+		for i := range list[:n] {
+			id := fhir.DerivedID(list[i].Event.When, list[i].ID)
+			tx.Changes = append(tx.Changes, store.Change{Method: store.Put, Type: auditType, ID: id, Body: auditEvent(id, &list[i]), IfAbsent: true})
+		}
+		if _, err := t.log.Commit(ctx, tx); err != nil && !fault.Is(err, fault.Conflict) {
+			return fault.Wrap(err, codeOfTrail(err), "khamxa.audit", cannotBeKept)
+		}
+		list = list[n:]
 	}
 	return nil
+}
+
+const cannotBeKept = "What was asked for cannot be shown now, because it cannot be written down who saw it."
+
+// codeOfTrail tells the spool what cannot be mended by trying again; for everybody else the trail is out of order.
+func codeOfTrail(err error) fault.Code {
+	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.TooLarge {
+		return code
+	}
+	return fault.Unavailable
 }
 
 func authorOf(e audit.Event) string {
@@ -56,48 +110,42 @@ const (
 	purposeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 )
 
-// auditEvent is the event as a resource. AuditEvent.type is DICOM's word for the family of deeds; subtype is the deed in Khamxa's words.
-func auditEvent(id string, e audit.Event, query string) []byte {
-	agent := fhir.Build().Object("who", fhir.Ref(e.Who)).Bool("requestor", true)
+// auditEvent is a batch of events as a resource. AuditEvent.type is DICOM's word for the family of deeds; subtype is the deed in Khamxa's
+// words. Several deeds of one window have a period; recorded is the last one's time. An entity with a query is a search, and what follows up to
+// the next query is what it showed.
+func auditEvent(id string, b *spool.Batch) []byte {
+	e := &b.Event
+	agent := fhir.Build()
 	if e.Role != "" {
-		agent = fhir.Build().List("role", fhir.Concept(roleSystem, e.Role, "")).Object("who", fhir.Ref(e.Who)).Bool("requestor", true)
+		agent.List("role", fhir.Concept(roleSystem, e.Role, ""))
 	}
+	agent.Object("who", fhir.Ref(e.Who)).Bool("requestor", true)
 	if e.Address != "" {
 		agent.Object("network", fhir.Build().String("address", e.Address).String("type", "2")) // 2: an IP address
 	}
-	b := fhir.BuildResource(auditType, id).
-		Object("type", family(e)).
+	r := fhir.BuildResource(auditType, id).
+		Object("type", family(*e)).
 		List("subtype", fhir.Coding(kindSystem, e.Kind, "")).
-		String("action", string(e.Action)).
-		Instant("recorded", e.When).
-		String("outcome", string(e.Outcome))
+		String("action", string(e.Action))
+	if b.Deeds > 1 {
+		r.Object("period", fhir.Build().Instant("start", b.First).Instant("end", e.When))
+	}
+	r.Instant("recorded", e.When).String("outcome", string(e.Outcome))
 	if e.Purpose != "" {
-		b.List("purposeOfEvent", fhir.Concept(purposeSystem, e.Purpose, ""))
+		r.List("purposeOfEvent", fhir.Concept(purposeSystem, e.Purpose, ""))
 	}
-	b.List("agent", agent).
-		Object("source", fhir.Build().Object("observer", fhir.Build().String("display", "Khamxa")))
 	var entities []*fhir.Builder
-	for _, reference := range touched(e) {
-		entities = append(entities, fhir.Build().Object("what", fhir.Ref(reference)))
-	}
-	if query != "" {
-		entities = append(entities, fhir.Build().String("query", base64.StdEncoding.EncodeToString([]byte(query))))
-	}
-	return b.List("entity", entities...).Bytes()
-}
-
-// touched are the references that an event names, the patient first.
-func touched(e audit.Event) []string {
-	out := make([]string, 0, len(e.Objects)+1)
-	if e.Patient != "" {
-		out = append(out, e.Patient)
-	}
-	for _, o := range e.Objects {
-		if o != e.Patient {
-			out = append(out, o)
+	for _, shown := range b.Shown {
+		if shown.Query != "" {
+			entities = append(entities, fhir.Build().String("query", base64.StdEncoding.EncodeToString([]byte(shown.Query))))
+		}
+		for _, reference := range shown.Objects {
+			entities = append(entities, fhir.Build().Object("what", fhir.Ref(reference)))
 		}
 	}
-	return out
+	return r.List("agent", agent).
+		Object("source", fhir.Build().Object("observer", fhir.Build().String("display", "Khamxa"))).
+		List("entity", entities...).Bytes()
 }
 
 // family is DICOM's code for the kind of event (PS3.16, CID 400).
@@ -111,25 +159,20 @@ func family(e audit.Event) *fhir.Builder {
 	return fhir.Coding(dicomSystem, "110110", "Patient Record")
 }
 
-// rest keeps what the FHIR face tells. A page of more records than one event may name becomes several events.
+// rest keeps what the FHIR face tells.
 func (t trail) rest(ctx context.Context, e rest.Event) error {
 	caller, _ := identity.From(ctx)
-	event := audit.Event{
+	entry := spool.Entry{Query: e.Query, Event: audit.Event{
 		Kind: "fhir." + e.Interaction, Action: actionOf(e.Interaction), Outcome: outcomeOf(e.Outcome), When: e.Time,
-		Who: e.Author, Role: roleOf(caller, e.Author), Address: network.From(ctx), Type: e.Type,
+		Who: e.Author, Role: roleOf(caller, e.Author), Address: network.From(ctx), Objects: e.Resources,
+	}}
+	if len(entry.Objects) == 0 && e.ID != "" {
+		entry.Objects = []string{e.Type + "/" + e.ID}
 	}
-	objects := e.Resources
-	if len(objects) == 0 && e.ID != "" {
-		objects = []string{e.Type + "/" + e.ID}
+	if t.spool == nil {
+		return t.keep(ctx, entry)
 	}
-	for first := true; first || len(objects) > 0; first = false {
-		n := min(len(objects), audit.MaxObjects)
-		event.Objects, objects = objects[:n], objects[n:]
-		if err := t.keep(ctx, event, e.Query); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fault.Wrap(t.spool.Record(entry), fault.Unavailable, "khamxa.audit", cannotBeKept)
 }
 
 func actionOf(interaction string) audit.Action {
@@ -174,5 +217,5 @@ func (t trail) pages(r *http.Request, e audit.Event) error {
 	caller, _ := identity.From(r.Context())
 	e.Who, e.Role = caller.Reference(), roleOf(caller, caller.Reference())
 	e.Address, e.When, e.Outcome = network.Address(r), t.clock(), audit.Success
-	return t.keep(r.Context(), e, "")
+	return t.keep(r.Context(), spool.Entry{Event: e})
 }

@@ -12,6 +12,7 @@ import (
 	"khamxa/fhir"
 	"khamxa/fhir/rest"
 	"khamxa/internal/audit"
+	"khamxa/internal/audit/spool"
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
 )
@@ -68,7 +69,7 @@ func TestFamily(t *testing.T) {
 		"sign-in": "110114", "sign-out": "110114", "token": "110114", "staff.create": "110137", "client.create": "110137",
 		"fhir.read": "110110", "registry.chart.read": "110110", "consult.read": "110110",
 	} {
-		r, err := fhir.Parse(auditEvent("a1", audit.Event{Kind: kind}, ""))
+		r, err := fhir.Parse(auditEvent("a1", &spool.Batch{Event: audit.Event{Kind: kind}}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,14 +104,14 @@ func TestTrailSplitsLongPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := c.store.Entries(t.Context(), 0, 100)
-	if err != nil || len(entries) != 3 {
-		t.Fatalf("%d events, %v", len(entries), err)
+	if err != nil || len(entries) != 1 || len(entries[0].Changes) != 3 || entries[0].Author != event.Author {
+		t.Fatalf("%+v, %v", entries, err)
 	}
 	var kept []string
-	for _, e := range entries {
-		r, err := fhir.Parse(e.Changes[0].Body)
-		if err != nil || r.Type != auditType || e.Author != event.Author || !r.Root.Get("recorded").IsString("2026-11-02T03:04:05Z") {
-			t.Fatalf("%s by %s, %v", e.Changes[0].Body, e.Author, err)
+	for _, c := range entries[0].Changes {
+		r, err := fhir.Parse(c.Body)
+		if err != nil || r.Type != auditType || !r.Root.Get("recorded").IsString("2026-11-02T03:04:05Z") {
+			t.Fatalf("%s, %v", c.Body, err)
 		}
 		for _, entity := range r.Root.Get("entity").Items() {
 			if what := entity.Get("what").Get("reference").String(); what != "" {
@@ -147,7 +148,11 @@ func TestTrailThatCannotBeKept(t *testing.T) {
 
 // TestTrailNamesOncePatientFirst: the patient whose data it was comes first, and no reference twice.
 func TestTrailNamesOncePatientFirst(t *testing.T) {
-	got := touched(audit.Event{Patient: "Patient/1", Objects: []string{"Observation/2", "Patient/1", "Observation/3"}})
+	list := spool.Batches("x", spool.Entry{Event: audit.Event{Patient: "Patient/1", Objects: []string{"Observation/2", "Patient/1", "Observation/3"}}})
+	if len(list) != 1 || len(list[0].Shown) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	got := list[0].Shown[0].Objects
 	if diff := cmp.Diff([]string{"Patient/1", "Observation/2", "Observation/3"}, got); diff != "" {
 		t.Error("(-want +got)\n" + diff)
 	}

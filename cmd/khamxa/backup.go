@@ -29,6 +29,11 @@ func backup(ctx context.Context, t terminal, args []string) error {
 }
 
 func backupStore(ctx context.Context, c *core, a backupArgs, say *speaker) error {
+	if c.settle != nil { // who saw what up to now is in the copy
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
 	if err := c.store.Backup(ctx, a.File); err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ type core struct {
 	address string            // where people reach the running service; "" in a command that opened the store itself
 	log     *slog.Logger
 	clock   func() time.Time
+
+	// settle brings what the running service has put off into the store; nil in a command that opened the store itself.
+	settle func(ctx context.Context) error
 }
 
 // openCore opens the store in dir, which is made if it is not there. It writes nothing: what looks for damage must not.

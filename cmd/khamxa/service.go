@@ -58,6 +58,10 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 	if err = c.prepare(ctx); err != nil {
 		return nil, err
 	}
+	if err = s.trail.openSpool(ctx, set.data, c.log); err != nil {
+		return nil, err
+	}
+	c.settle = s.trail.settle
 	s.followLog(ctx)
 	if err = s.startSubscriptions(ctx); err != nil {
 		return nil, err
@@ -146,5 +150,8 @@ func (s *service) stop() {
 		s.calls.stop()
 	}
 	s.stopSubscriptions()
+	if err := s.trail.close(); err != nil {
+		s.core.log.Error("the end of the audit trail waits in the folder for the next start", "err", err)
+	}
 	s.stopFigures()
 }
