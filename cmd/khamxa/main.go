@@ -26,6 +26,7 @@ func commands() []command {
 		{"reindex", "build current state, index and figures again from the log", reindex},
 		{"backup", "write a copy of everything to one file, while serving", backup},
 		{"restore", "make a data folder from a backup", restore},
+		{"bench fhir", "measure the FHIR server on this machine", benchFHIR},
 		{"version", "what this program is", version},
 	}
 }
