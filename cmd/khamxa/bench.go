@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -173,7 +174,7 @@ func together(ctx context.Context, clients int, span time.Duration, do func(clie
 	}
 	t.wall = time.Since(warm)
 	slices.Sort(t.each)
-	if failed == nil && context.Cause(ctx) != errEnough {
+	if failed == nil && !errors.Is(context.Cause(ctx), errEnough) {
 		failed = fault.Wrap(ctx.Err(), fault.Timeout, "khamxa.bench", "Stopped.")
 	}
 	return &t, failed

@@ -26,6 +26,7 @@ type fhirBench struct {
 	figures benchFigures
 
 	people, resources, observations int // so far
+	written                         int // resources in files that are not imported yet
 	imported                        time.Duration
 	floor                           *sqlite.Floor
 	service                         *benchService
@@ -158,9 +159,10 @@ func (b *fhirBench) grow(ctx context.Context, observations int, first bool) erro
 	}
 	slices.Sort(files)
 	before, resources, floor, took := b.imported, b.resources, b.floor.Took, b.floor.Resources
-	if err := b.importFiles(ctx, files); err != nil {
+	if err := b.bringIn(ctx, files, b.written); err != nil {
 		return err
 	}
+	b.written = 0
 	for _, file := range files {
 		if err := b.toFloor(ctx, file); err != nil {
 			return err
@@ -173,6 +175,7 @@ func (b *fhirBench) grow(ctx context.Context, observations int, first bool) erro
 }
 
 func (b *fhirBench) writeFile(n int, list []population.Resource) error {
+	b.written += len(list)
 	err := os.WriteFile(filepath.Join(b.dir, fmt.Sprintf("bundle-%08d.json", n)), population.Transaction(list), 0o600)
 	return fault.Wrap(err, fault.Unavailable, "khamxa.bench", "A Bundle could not be written.")
 }
