@@ -22,22 +22,33 @@ type node struct {
 	place []any // member names and indexes (float64)
 	typ   string
 	value any
+	unit  *unit // of a quantity in a UCUM unit
+}
+
+// unit is what ucum-lhc says of a UCUM unit: base units are so many of them as the factor says.
+type unit struct {
+	Factor float64
+	Unit   string
+	Scale  string // "" for a ratio scale
 }
 
 func (n *node) UnmarshalJSON(raw []byte) error {
-	var parts []any
+	var parts []json.RawMessage
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return err
 	}
 	if len(parts) < 2 {
 		return errors.New("a node is a place and a type")
 	}
-	n.place, _ = parts[0].([]any)
-	n.typ, _ = parts[1].(string)
-	if len(parts) > 2 {
-		n.value = parts[2]
+	err := errors.Join(json.Unmarshal(parts[0], &n.place), json.Unmarshal(parts[1], &n.typ))
+	switch {
+	case len(parts) == 2:
+	case n.place == nil:
+		err = errors.Join(err, json.Unmarshal(parts[2], &n.value))
+	default:
+		err = errors.Join(err, json.Unmarshal(parts[2], &n.unit))
 	}
-	return nil
+	return err
 }
 
 // in is the node's value in the resource; nil if an extension stands in its stead.

@@ -4,6 +4,7 @@ package conformance_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -29,6 +30,16 @@ func timeEntries(lo, hi int64) []entry {
 	}
 	return []entry{e}
 }
+
+// numberEntry is a number, to the digits that its key keeps. A wide one is no point: a range, a comparator.
+func numberEntry(f float64) entry { return entry(fmt.Sprintf("number %.9g", f)) }
+
+func baseEntry(unit string, f float64) entry {
+	return entry(fmt.Sprintf("base units %.6g %s", f, unit))
+}
+func uriEntry(url string) entry { return entry("uri " + cut(url)) }
+
+const wide = entry("wide")
 
 const dayMS = 24 * 60 * 60 * 1000
 
@@ -93,6 +104,16 @@ func decodeKey(form, value string) ([]entry, error) {
 		return []entry{textEntry(value)}, nil
 	case "d", "l", "h", "e", "m", "n":
 		return decodeTime(form, value)
+	case "q":
+		f, err := decodeNumber(value)
+		return []entry{numberEntry(f)}, err
+	case "u":
+		f, err := decodeNumber(second)
+		return []entry{baseEntry(first, f)}, err
+	case "w":
+		return []entry{wide}, nil
+	case "x":
+		return []entry{uriEntry(value)}, nil
 	case "p":
 		return []entry{presence}, nil
 	case "o":
@@ -122,10 +143,33 @@ func decodeTime(form, value string) ([]entry, error) {
 	}
 }
 
+const base32 = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+
 func decodeMS(digits string) int64 {
 	var n int64
 	for _, c := range digits {
-		n = n<<5 | int64(strings.IndexRune("0123456789ABCDEFGHIJKLMNOPQRSTUV", c))
+		n = n<<5 | int64(strings.IndexRune(base32, c))
 	}
 	return n - 1<<48
+}
+
+// decodeNumber reads the first 50 bits of a float, mirrored so that greater numbers have greater ones. The bits that are cut off make
+// up to a step; half of one is added back.
+func decodeNumber(digits string) (float64, error) {
+	if len(digits) != 10 {
+		return 0, fmt.Errorf("no number")
+	}
+	var n uint64
+	for _, c := range digits {
+		n = n<<5 | uint64(strings.IndexRune(base32, c))
+	}
+	n <<= 14
+	if n == 1<<63 {
+		return 0, nil
+	}
+	n |= 1 << 13
+	if n>>63 == 1 {
+		return math.Float64frombits(n &^ (1 << 63)), nil
+	}
+	return math.Float64frombits(^n), nil
 }

@@ -27,6 +27,10 @@ func (d definitions) meaning(kind, resourceType string, n *node, value any) (ent
 		return references(n.typ, value)
 	case "date":
 		return times(n.typ, value)
+	case "number", "quantity":
+		return amounts(n, value)
+	case "uri":
+		return uris(n.typ, value)
 	}
 	return nil, false
 }

@@ -4,16 +4,19 @@
 //
 // MODULES is the folder that holds node_modules, PARAMETERS the file Bundle-searchParams.json. Each line in is one resource. Each
 // line out is, in the same order, {"CODE": FOUND, ...} of the parameters that found something, where FOUND is
-//   [[PLACE, TYPE], ...]                      the nodes: where each is, and its FHIR data type
+//   [[PLACE, TYPE], ...]                      the nodes: where each is, and its FHIR data type; of a quantity in a UCUM unit also
+//                                             {factor, unit, scale} as ucum-lhc knows it: the unit is the product of base units
 //   [[[[PLACE, TYPE], ...], ...], ...]        of a composite: for each element, the nodes of each component
 //   "message"                                 what the evaluation failed with
 // A PLACE is a list of member names and indexes. Places and not values, because a number loses its last zeros in JavaScript.
 //
-// Three things that the official expressions say are read otherwise than FHIRPath 2.0 has them:
+// Four things that the official expressions say are read otherwise than FHIRPath 2.0 has them:
 //   - resolve() is answered without a server: a reference is to the type that its text names as Type/id, at its end; one that names
 //     none (urn:, #contained) is to what its member `type` says;
 //   - "as" takes one item, and is written for elements that repeat (Observation.component.value): it is read as ofType(), as later
 //     releases of the standard write it;
+//   - the branches of "|" are evaluated each on its own: to leave out what is equal, fhirpath compares quantities, takes 1e-245 for
+//     1e-22, and fails on one with a comparator;
 //   - "DateTime" in Observation-code-value-date is no type of FHIR: it is read as dateTime.
 
 import {createRequire} from "node:module";
@@ -25,6 +28,7 @@ const [modules, parameters] = process.argv.slice(2);
 const load = createRequire(join(modules, "node_modules", "x.js"));
 const fhirpath = load("fhirpath");
 const r4 = load("fhirpath/fhir-context/r4");
+const ucum = load("@lhncbc/ucum-lhc").UcumLhcUtils.getInstance();
 
 let found = [];
 const types = new Set(Object.keys(r4.type2Parent).filter((t) => isA(t, "Resource")));
@@ -50,12 +54,25 @@ function place(node) {
   return steps;
 }
 
+const bases = ["m", "s", "g", "rad", "K", "C", "cd"];
+
+// unitOf is the unit of a quantity; nothing for another node or another system's code.
+function unitOf(node) {
+  const quantity = node.data;
+  if (quantity?.system !== "http://unitsofmeasure.org" || typeof quantity.code !== "string") return [];
+  const {unit} = ucum.getSpecifiedUnit(quantity.code, "validate");
+  if (!unit) return [];
+  const powers = bases.map((base, i) => [base, unit.dim_.dimVec_?.[i] ?? 0]).filter(([, n]) => n !== 0).sort();
+  const product = powers.map(([base, n]) => base + (n === 1 ? "" : n)).join(".") || "1";
+  return [{factor: unit.magnitude_, unit: product, scale: unit.isArbitrary_ ? "arbitrary" : unit.cnv_ ?? ""}];
+}
+
 // Both see the engine's own nodes, which know where they are.
 const functions = {
   found: {
     internalStructures: true, arity: {0: []},
     fn: (nodes) => {
-      found = nodes.map((n) => (n?.constructor?.name === "ResourceNode" ? [place(n), n.fhirNodeDataType] : [null, "System", n]));
+      found = nodes.map((n) => (n?.constructor?.name === "ResourceNode" ? [place(n), n.fhirNodeDataType, ...unitOf(n)] : [null, "System", n]));
       return [];
     },
   },
@@ -72,13 +89,15 @@ function compile(expression, base) {
   const read = expression
     .replace(/where\(resolve\(\) is (\w+)\)/g, "where(pointsTo('$1'))")
     .replace(/ as (\w+)/g, ".ofType($1)").replace(/\bas\((\w+)\)/g, "ofType($1)").replace("DateTime", "dateTime");
-  const source = `(${read}).found()`;
-  const run = fhirpath.compile(base ? {base, expression: source} : source, r4, {userInvocationTable: functions});
-  return (data, resource) => {
+  const runs = read.split("|").map((branch) => {
+    const source = `(${branch}).found()`;
+    return fhirpath.compile(base ? {base, expression: source} : source, r4, {userInvocationTable: functions});
+  });
+  return (data, resource) => runs.flatMap((run) => {
     found = [];
     run(data, {resource});
     return found;
-  };
+  });
 }
 
 // A composite is its elements, and on each element the components.
