@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"slices"
 	"testing"
 
 	"khamxa/fhir"
@@ -26,6 +27,7 @@ func pairs(t *testing.T, resources []*fhir.Builder, parameter string, values []s
 			t.Fatal(err)
 		}
 		for _, x := range all {
+			checkJudged(t, &q.Clauses[0], x.keys, q.Match(x.r))
 			if !q.Match(x.r) {
 				continue
 			}
@@ -37,6 +39,33 @@ func pairs(t *testing.T, resources []*fhir.Builder, parameter string, values []s
 		}
 	}
 	return matched
+}
+
+// checkJudged checks what the keys of a resource in the clause's ranges tell about it.
+func checkJudged(t *testing.T, c *search.Clause, keys []string, matches bool) {
+	t.Helper()
+	ranges, ok := c.Ranges()
+	if !ok {
+		return
+	}
+	open := false
+	for _, k := range keys {
+		if !slices.ContainsFunc(ranges, func(r search.Range) bool { return r.Lo <= k && k < r.Hi }) {
+			continue
+		}
+		switch c.Judge(k) {
+		case search.Holds:
+			open = true
+			if !matches {
+				t.Errorf("%s: the key %q is judged to satisfy the clause, and its resource does not", c.Param.Code, k)
+			}
+		case search.Unsure:
+			open = true
+		}
+	}
+	if matches && !open {
+		t.Errorf("%s: every key of a resource that matches is judged to be beside the point: %q", c.Param.Code, keys)
+	}
 }
 
 // Every date and every period of two dates, against every prefix and date.

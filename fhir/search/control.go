@@ -1,22 +1,28 @@
 package search
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
-	"khamxa/fhir"
+	"khamxa/internal/fault"
 )
 
 // controlNames are the parameters that say how the result is given, in the order in which they are listed to people.
-var controlNames = []string{"_count", "_include", "_revinclude", "_sort", "_summary", "_total", "_format", "_pretty"}
+var controlNames = []string{
+	"_has", "_list", "_count", "_elements", "_include", "_revinclude", "_sort", "_summary", "_total", "_format", "_pretty",
+}
+
+// ControlNames are the parameters that are no search parameters of a type: those that say how the result is given, _has and
+// _list. The slice must not be changed.
+func ControlNames() []string { return controlNames }
 
 // control is what reads a parameter that says how the result is given; nil if it is none.
 func control(name string) func(q *Query, name string, values []string) error {
 	base, modifier, _ := strings.Cut(name, ":")
-	switch base {
-	case "_include", "_revinclude":
-		if modifier != "" {
-			return refuse("The modifier :" + modifier + " of " + base + " is not served yet.")
+	if base == "_include" || base == "_revinclude" {
+		if modifier != "" && modifier != "iterate" && modifier != "recurse" {
+			return refuse("The modifier :" + modifier + " of " + base + " is not served; it takes :iterate.")
 		}
 		if base == "_include" {
 			return (*Query).includes
@@ -32,12 +38,24 @@ func control(name string) func(q *Query, name string, values []string) error {
 		return once((*Query).total)
 	case "_summary":
 		return once((*Query).summary)
+	case "_elements":
+		return (*Query).elements
 	case "_format":
 		return once((*Query).format)
 	case "_pretty":
 		return once((*Query).pretty)
-	case "_elements", "_contained", "_containedType", "_list", "_filter", "_type":
-		return refuse("The parameter " + name + " is not served yet.")
+	case "_list":
+		return once((*Query).listed)
+	case "_contained":
+		return once((*Query).contained)
+	case "_containedType":
+		return refuse("Contained resources are not searched, so _containedType is not served.")
+	case "_filter":
+		return refuse("The expressions of _filter are not served; write what is meant as parameters.")
+	case "_query":
+		return refuse("There are no named queries, so _query is not served.")
+	case "_type":
+		return refuse("_type is for searches of the whole server, not of a compartment.")
 	}
 	return nil
 }
@@ -84,18 +102,66 @@ func (q *Query) total(value string) error {
 }
 
 func (q *Query) summary(value string) error {
-	switch value {
+	switch mode := Summary(value); mode {
 	case "false":
 		return nil
-	case "count":
+	case SummaryCount:
 		q.Count, q.Total = 0, TotalAccurate
-		q.Values.Set("_summary", value)
 		q.Values.Del("_count")
-		return nil
-	case "true", "text", "data":
-		return unsupported("_summary", "Of _summary only count and false are served.")
+	case SummaryTrue, SummaryText, SummaryData:
+		if len(q.Elements) > 0 {
+			return invalid("_summary", "_summary and _elements cannot be asked for together.")
+		}
+	default:
+		return invalid("_summary", "_summary must be true, text, data, count or false.")
 	}
-	return invalid("_summary", "_summary must be count or false.")
+	q.Summary = Summary(value)
+	q.Values.Set("_summary", value)
+	return nil
+}
+
+// elements reads _elements=identifier,name; it may be there several times.
+func (q *Query) elements(name string, values []string) error {
+	for element := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		element = strings.TrimSpace(element)
+		if typ, member, ok := strings.Cut(element, "."); ok && typ == q.Type && q.Type != "" {
+			element = member
+		}
+		if !isElement(element) {
+			return invalid(name, "_elements is a list of members of the resource, as in identifier,name.")
+		}
+		if !slices.Contains(q.Elements, element) {
+			q.Elements = append(q.Elements, element)
+		}
+	}
+	q.Values.Set(name, strings.Join(q.Elements, ","))
+	return nil
+}
+
+// isElement reports whether the text looks like the name of a member. Whether the resource has it is not asked: of several types
+// only some may.
+func isElement(name string) bool {
+	letter := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' }
+	return name != "" && len(name) <= 64 && strings.IndexFunc(name, func(r rune) bool { return !letter(r) }) < 0
+}
+
+// listed reads _list into every part.
+func (q *Query) listed(value string) error {
+	for _, part := range q.Each() {
+		if err := part.list(value); err != nil {
+			return err
+		}
+	}
+	q.Values.Set("_list", value)
+	return nil
+}
+
+// contained takes _contained=false, which asks for what is done anyway.
+func (q *Query) contained(value string) error {
+	if value == "false" {
+		return nil
+	}
+	return unsupported("_contained", "Contained resources are not searched; _contained may only be false.")
 }
 
 func (q *Query) format(value string) error {
@@ -114,72 +180,29 @@ func (q *Query) pretty(value string) error {
 	return nil
 }
 
-// sort reads _sort=-date,name.
+// sort reads _sort=-date,name into every part.
 func (q *Query) sort(value string) error {
-	for code := range strings.SplitSeq(value, ",") {
-		code, descending := strings.CutPrefix(code, "-")
-		p := Lookup(q.Type, code)
-		switch {
-		case p == nil:
-			return invalid("_sort", "%s has no search parameter %s to sort by. It has: %s.", q.Type, strconv.Quote(code), served(q.Type))
-		case !p.Kind.Served():
-			return unsupported("_sort", "The parameter %s is of type %s, which cannot be sorted by yet.", code, p.Kind)
-		}
-		q.Sort = append(q.Sort, SortKey{Param: p, Descending: descending})
+	codes := strings.Split(value, ",")
+	if len(codes) > maxSort {
+		return fault.Newf(fault.TooCostly, "search.Parse", "A search is sorted by at most %d parameters.", maxSort).At("_sort")
 	}
+	for _, part := range q.Each() {
+		for _, code := range codes {
+			code, descending := strings.CutPrefix(code, "-")
+			p := Lookup(part.Type, code)
+			switch {
+			case p == nil:
+				return invalid("_sort", "%s has no search parameter %s to sort by. It has: %s.", part.Type, strconv.Quote(code), served(part.Type))
+			case !p.Kind.Served():
+				return unsupported("_sort", "The parameter %s is of type %s, which cannot be sorted by.", code, p.Kind)
+			}
+			part.Sort = append(part.Sort, SortKey{Param: p, Descending: descending})
+		}
+	}
+	q.Sort = q.Each()[0].Sort
 	q.Values.Set("_sort", value)
 	return nil
 }
 
-func (q *Query) includes(name string, values []string) error {
-	for _, value := range values {
-		i, err := parseInclude(name, value)
-		if err != nil {
-			return err
-		}
-		if i.Source != q.Type {
-			return invalid(name, "An _include of a search of %s must begin with %s, not %s.", q.Type, q.Type, i.Source)
-		}
-		q.Include = append(q.Include, i)
-		q.Values.Add(name, value)
-	}
-	return nil
-}
-
-func (q *Query) revIncludes(name string, values []string) error {
-	for _, value := range values {
-		i, err := parseInclude(name, value)
-		if err != nil {
-			return err
-		}
-		if i.Target != "" && i.Target != q.Type || !i.Param.AllowsTarget(q.Type) {
-			return invalid(name, "%s does not point to %s.", value, q.Type)
-		}
-		q.RevInclude = append(q.RevInclude, i)
-		q.Values.Add(name, value)
-	}
-	return nil
-}
-
-// parseInclude reads Type:parameter[:Target].
-func parseInclude(name, value string) (Include, error) {
-	parts := strings.Split(value, ":")
-	if value == "*" || len(parts) == 2 && parts[1] == "*" {
-		return Include{}, unsupported(name, "%s takes one parameter at a time; * is not served yet.", name)
-	}
-	if len(parts) < 2 || len(parts) > 3 {
-		return Include{}, invalid(name, "%s must be written Type:parameter or Type:parameter:TargetType.", name)
-	}
-	p := Lookup(parts[0], parts[1])
-	if p == nil || p.Kind != Reference {
-		return Include{}, invalid(name, "%s has no reference parameter %s.", strconv.Quote(parts[0]), strconv.Quote(parts[1]))
-	}
-	i := Include{Source: parts[0], Param: p}
-	if len(parts) == 3 {
-		i.Target = parts[2]
-		if !fhir.IsType(i.Target) || !p.AllowsTarget(i.Target) {
-			return Include{}, invalid(name, "%s:%s cannot point to %s.", i.Source, p.Code, strconv.Quote(i.Target))
-		}
-	}
-	return i, nil
-}
+// maxSort is the most parameters that _sort takes.
+const maxSort = 8

@@ -8,12 +8,24 @@ import (
 
 // Targets are the local resources ("Type/id", each once, in order) that the include leads to from r, for _include.
 func (i Include) Targets(r *fhir.Resource) []string {
-	if r.Type != i.Source {
+	if i.Source != "" && r.Type != i.Source {
 		return nil
 	}
+	if i.Param != nil {
+		return i.targets(i.Param, r, nil)
+	}
 	var out []string
-	i.Param.each(r.Root, func(v *fhir.Value, p *path) bool {
-		t := targetOf(v, p)
+	for _, p := range Params(r.Type) {
+		if p.Kind == Reference {
+			out = i.targets(p, r, out)
+		}
+	}
+	return out
+}
+
+func (i Include) targets(p *Param, r *fhir.Resource, out []string) []string {
+	p.each(r.Root, func(v *fhir.Value, path *path) bool {
+		t := targetOf(v, path)
 		if t.id == "" || i.Target != "" && t.typ != i.Target {
 			return true
 		}
@@ -25,7 +37,34 @@ func (i Include) Targets(r *fhir.Resource) []string {
 	return out
 }
 
-// Ranges are the keys of the resources that may point to the reference ("Type/id"), for _revinclude: a superset, to be
+// Ways are the reference parameters that the include goes along when it goes backwards to a resource of the type, each with its
+// source; for _revinclude.
+func (i Include) Ways(resourceType string) []Include {
+	if i.Target != "" && i.Target != resourceType {
+		return nil
+	}
+	if i.Param != nil {
+		if !i.Param.AllowsTarget(resourceType) {
+			return nil
+		}
+		return []Include{{Source: i.Source, Param: i.Param, Target: resourceType}}
+	}
+	sources := Types()
+	if i.Source != "" {
+		sources = []string{i.Source}
+	}
+	var out []Include
+	for _, source := range sources {
+		for _, p := range Params(source) {
+			if p.Kind == Reference && p.AllowsTarget(resourceType) {
+				out = append(out, Include{Source: source, Param: p, Target: resourceType})
+			}
+		}
+	}
+	return out
+}
+
+// Ranges are the keys of the resources that may point to the reference ("Type/id"), for a way of _revinclude: a superset, to be
 // checked with PointsTo.
 func (i Include) Ranges(reference string) []Range {
 	ref := fhir.ParseReference(reference)

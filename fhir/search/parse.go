@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -22,31 +23,83 @@ const maxTerms = 1000
 // Parse reads the parameters of a search of one resource type (R4, search.html). It is strict: a parameter, modifier or
 // prefix that it does not know is an error, because a typing mistake that is ignored returns everybody.
 //
-// Errors are *fault.Error: Invalid for what is wrong, Unsupported for what R4 has and is not served yet, TooCostly for too
-// many values. Path is the parameter's name and the sentence says what is possible.
+// Errors are *fault.Error: Invalid for what is wrong, Unsupported for what R4 has and is not served, TooCostly for too many
+// values, links or links in a row. Path is the parameter's name and the sentence says what is possible.
 func Parse(resourceType string, values url.Values) (*Query, error) {
 	if !fhir.IsType(resourceType) {
 		return nil, invalid("_type", "%q is not a resource type of FHIR R4.", resourceType)
 	}
-	q := &Query{Type: resourceType, Count: DefaultCount, Total: TotalNone, Values: url.Values{}}
+	if values.Has("_type") {
+		return nil, invalid("_type", "_type is for searches of several types; this one is of %s.", resourceType)
+	}
+	q := newQuery()
+	q.Type = resourceType
+	return q.read(values)
+}
+
+// ParseSystem reads the parameters of a search of several types: those that _type names, or else all (R4,
+// http.html#search, search.html#_type). Every parameter must be one of each of the types. Errors are as Parse's.
+func ParseSystem(values url.Values) (*Query, error) {
+	types := Types()
+	if list, ok := values["_type"]; ok {
+		types = strings.Split(strings.Join(list, ","), ",")
+		for _, typ := range types {
+			if !fhir.IsType(typ) {
+				return nil, invalid("_type", "%s is not a resource type of FHIR R4.", strconv.Quote(typ))
+			}
+		}
+		slices.Sort(types)
+		types = slices.Compact(types)
+	}
+	q := newQuery()
+	for _, typ := range types {
+		q.Parts = append(q.Parts, &Query{Type: typ})
+	}
+	if values.Has("_type") {
+		q.Values.Set("_type", strings.Join(types, ","))
+		values = maps.Clone(values)
+		values.Del("_type")
+	}
+	return q.read(values)
+}
+
+func newQuery() *Query {
+	return &Query{Count: DefaultCount, Total: TotalNone, Values: url.Values{}}
+}
+
+// read reads all parameters into a query whose type, or parts, are there already, and gives it back.
+func (q *Query) read(values url.Values) (*Query, error) {
+	links := &linker{left: MaxLinks}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := q.parameter(name, values[name]); err != nil {
-			return nil, err
+		if err := q.parameter(links, name, values[name]); err != nil {
+			return nil, plainFault(err)
 		}
 	}
 	terms := 0
-	for i := range q.Clauses {
-		terms += len(q.Clauses[i].terms)
+	_ = q.eachClause(func(c *Clause) error { terms += len(c.terms); return nil }) // f never fails
+	if len(q.Parts) > 0 {
+		terms /= len(q.Parts)
 	}
 	if terms > maxTerms {
 		return nil, fault.Newf(fault.TooCostly, "search.Parse", "A search may hold at most %d values; this one has %d.", maxTerms, terms)
 	}
-	narrow(q.Clauses)
+	for _, part := range q.Each() {
+		narrow(part.Clauses)
+	}
 	return q, nil
 }
 
+// plainFault takes off what only this package marks errors with.
+func plainFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return err
+}
+
 // parameter reads all values of one name.
-func (q *Query) parameter(name string, values []string) error {
+func (q *Query) parameter(links *linker, name string, values []string) error {
 	if name == "" || len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
 		return fault.Newf(fault.Invalid, "search.Parse", "The name of a search parameter is empty, longer than %d bytes, or holds characters that no name has.", maxName)
 	}
@@ -58,23 +111,33 @@ func (q *Query) parameter(name string, values []string) error {
 	if read := control(name); read != nil {
 		return read(q, name, values)
 	}
+	links.name = name
 	for _, value := range values {
-		c, err := q.clause(name, value)
-		if err != nil {
-			return err
+		for _, part := range q.Each() {
+			if err := part.ask(links, name, value); err != nil {
+				return err
+			}
 		}
-		q.Clauses = append(q.Clauses, c)
 		q.Values.Add(name, value)
 	}
 	return nil
 }
 
+// ask adds one name=value to a query of one type.
+func (q *Query) ask(links *linker, name, value string) error {
+	if isLink(name) {
+		l, err := links.link(q.Type, name, value, 1)
+		q.Links = append(q.Links, l)
+		return err
+	}
+	c, err := q.clause(name, value)
+	q.Clauses = append(q.Clauses, c)
+	return err
+}
+
 // clause reads one name[:modifier]=value[,value].
 func (q *Query) clause(name, value string) (Clause, error) {
 	code, modifier, _ := strings.Cut(name, ":")
-	if code == "_has" || strings.Contains(name, ".") {
-		return Clause{}, unsupported(name, "Chained search and _has are not served yet.")
-	}
 	p := Lookup(q.Type, code)
 	if p == nil {
 		return Clause{}, invalid(name, "%s has no search parameter %s. It has: %s.", q.Type, strconv.Quote(code), served(q.Type))

@@ -27,24 +27,19 @@ type Terminology interface {
 // NeedsTerms reports whether Resolve must be called before the query is used: it has a clause with :in, :not-in, or :below or
 // :above on a token. Until then such a clause matches nothing, :not-in included.
 func (q *Query) NeedsTerms() bool {
-	for i := range q.Clauses {
-		if c := &q.Clauses[i]; c.needsTerms() && c.concepts == nil {
-			return true
-		}
-	}
-	return false
+	needs := false
+	_ = q.eachClause(func(c *Clause) error { // f never fails
+		needs = needs || c.needsTerms() && c.concepts == nil
+		return nil
+	})
+	return needs
 }
 
 // Resolve asks for the concepts of every clause that needs them (R4, search.html#token: :in, :not-in, :below, :above). It does
 // nothing for other queries, whose t may be nil. It is the one change that a query sees after Parse: call it before the query
 // is shared. Errors are t's, at the parameter's name; Unsupported when t is nil and is needed.
 func (q *Query) Resolve(ctx context.Context, t Terminology) error {
-	for i := range q.Clauses {
-		if err := q.Clauses[i].resolve(ctx, t); err != nil {
-			return err
-		}
-	}
-	return nil
+	return q.eachClause(func(c *Clause) error { return c.resolve(ctx, t) })
 }
 
 // needsTerms reports whether the clause compares with concepts that only a Terminology knows.

@@ -1,5 +1,5 @@
-// Command gen writes the table of search parameters (fhir/search/table_gen.go) and the list of resource types
-// (fhir/types_gen.go) from the official FHIR R4 definitions: the unpacked npm package hl7.fhir.r4.examples 4.0.1 (CC0),
+// Command gen writes the table of search parameters (fhir/search/table_gen.go), the compartments (compartment_gen.go) and the list
+// of resource types (fhir/types_gen.go) from the official FHIR R4 definitions: the unpacked npm package hl7.fhir.r4.examples 4.0.1 (CC0),
 // whose folder is its only argument. It runs in fhir/search, by go generate, and is no part of the program.
 //
 //	npm pack hl7.fhir.r4.examples@4.0.1 && tar xzf hl7.fhir.r4.examples-4.0.1.tgz
@@ -39,6 +39,13 @@ func run(folder string) error {
 		return err
 	}
 	if err := write("../types_gen.go", typesFile(defs.types)); err != nil {
+		return err
+	}
+	all, err := compartments(folder)
+	if err != nil {
+		return err
+	}
+	if err := write("compartment_gen.go", compartmentFile(all)); err != nil {
 		return err
 	}
 	return write("table_gen.go", tableFile(rows, defs.compartment))
