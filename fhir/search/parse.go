@@ -264,3 +264,18 @@ func invalid(name, format string, args ...any) error {
 func unsupported(name, format string, args ...any) error {
 	return fault.Newf(fault.Unsupported, "search.Parse", format, args...).At(name)
 }
+
+// Serves reports whether a search of the type takes a parameter of that name, whatever its modifier and value. Names of chained
+// parameters and _has are followed.
+func Serves(resourceType, name string) bool {
+	base, _, _ := strings.Cut(name, ":")
+	if isLink(name) {
+		_, err := (&linker{name: name, left: MaxLinks}).link(resourceType, name, "x", 1)
+		return !errors.As(err, &errUnknown{}) && !fault.Is(err, fault.Unsupported)
+	}
+	if slices.Contains(controlNames, base) {
+		return true
+	}
+	p := Lookup(resourceType, base)
+	return p != nil && p.Kind.Served()
+}

@@ -90,6 +90,7 @@ const (
 // Limits of reading.
 const (
 	MaxIncluded = 1_000  // resources that _include and _revinclude add to one page; Page.Truncated tells when there were more
+	MaxRounds   = 8      // steps of :iterate from a match; Page.Truncated tells when they led further
 	MaxSorted   = 20_000 // candidates of a search whose order no index gives; TooCostly past it
 	MaxHistory  = 1_000  // versions in one answer of History
 	MaxEntries  = 10_000 // commits in one answer of Entries
@@ -165,17 +166,23 @@ type SearchRequest struct {
 	Within []string // confine to these holders, nil for no confinement; see Visible
 	At     Seq
 	Cursor string // opaque, from Page.Next
+
+	// Readable says of which types resources may be included and followed further; nil for all.
+	Readable func(resourceType string) bool
 }
 
 // Page is one page of matches at one position of the log, with the resources that _include and _revinclude add. Next is ""
 // on the last page. Total is set when Query.Total asks for it, else -1; it is counted on the first page and repeated on the
 // others. A resource that was changed after At is left out of later pages, never shown in a state that is newer than At. A
 // page of a search that finds little among much may hold fewer matches than Query.Count, even none, and still have a Next.
+//
+// What a query asks of other resources (search.Link) is asked of those that Within lets the caller see, at the position At. A
+// search of several types (search.Query.Parts) is one list in one order, as one of a single type is.
 type Page struct {
 	At        Seq
 	Matches   []Version
 	Included  []Version
-	Truncated bool // more than MaxIncluded resources were to be included
+	Truncated bool // more than MaxIncluded resources were to be included, or :iterate led further than MaxRounds
 	Next      string
 	Total     int
 }

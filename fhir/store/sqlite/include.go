@@ -6,67 +6,136 @@ import (
 
 	lite "zombiezen.com/go/sqlite"
 
+	"khamxa/fhir"
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 )
 
 // inclusion collects what _include and _revinclude add to a page: each resource once, none that is a match of the page, none
-// that the caller may not see.
+// that the caller may not see. What :iterate says is followed from what was included as well, round by round, until nothing new
+// is found.
 type inclusion struct {
-	f    *finder
-	seen map[string]bool // "Type/id" that is on the page or was looked at
-	list []store.Version
-	full bool // there was more than MaxIncluded
+	f        *finder
+	readable func(resourceType string) bool // nil for all
+	present  map[string]bool                // types that the store has resources of
+	seen     map[string]bool                // "Type/id" that is on the page or was looked at
+	round    []included                     // what the last round found
+	list     []store.Version
+	full     bool // there was more than MaxIncluded, or further than MaxRounds
+}
+
+// included is a resource that includes are followed from.
+type included struct {
+	name string
+	res  *fhir.Resource
 }
 
 // included finds what is to be included with the matches.
-func (f *finder) included(hits []hit) ([]store.Version, bool, error) {
+func (f *finder) included(hits []hit, readable func(string) bool) ([]store.Version, bool, error) {
 	if len(hits) == 0 || len(f.q.Include)+len(f.q.RevInclude) == 0 {
 		return nil, false, nil
 	}
-	in := &inclusion{f: f, seen: make(map[string]bool)}
+	in := &inclusion{f: f, readable: readable, present: map[string]bool{}, seen: map[string]bool{}}
+	from := make([]included, len(hits))
 	for i := range hits {
-		in.seen[hits[i].cur.typ+"/"+hits[i].cur.id] = true
+		res, err := hits[i].resource()
+		if err != nil {
+			return nil, false, err
+		}
+		from[i] = included{hits[i].cur.typ + "/" + hits[i].cur.id, res}
+		in.seen[from[i].name] = true
 	}
-	for i := range hits {
-		for _, include := range f.q.Include {
-			if err := in.forward(include, &hits[i]); err != nil {
-				return nil, false, err
-			}
+	for rounds := 0; len(from) > 0 && !in.full; rounds++ {
+		if rounds == store.MaxRounds {
+			in.full = true
+			break
 		}
-		for _, include := range f.q.RevInclude {
-			if err := in.reverse(include, hits[i].cur.typ+"/"+hits[i].cur.id); err != nil {
-				return nil, false, err
-			}
+		in.round = nil
+		if err := in.follow(from, rounds > 0); err != nil {
+			return nil, false, err
 		}
+		from = in.round
 	}
 	return in.list, in.full, nil
 }
 
-// add includes a version unless the caller may not see it or there is no more room.
-func (in *inclusion) add(v store.Version) {
-	switch {
-	case v.Deleted || v.Body == nil || !store.Visible(in.f.within, v.Holder):
-	case len(in.list) >= store.MaxIncluded:
-		in.full = true
-	default:
-		in.list = append(in.list, v)
+// follow goes one step from each of the resources. In later rounds only what says :iterate is followed.
+func (in *inclusion) follow(from []included, later bool) error {
+	for _, r := range from {
+		for _, include := range in.f.q.Include {
+			if later && !include.Iterate {
+				continue
+			}
+			if err := in.forward(include, r); err != nil {
+				return err
+			}
+		}
+		for _, include := range in.f.q.RevInclude {
+			if later && !include.Iterate {
+				continue
+			}
+			if err := in.backward(include, r.name); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
-// forward follows the include from a match to what it points to, in the state of the page's position.
-func (in *inclusion) forward(include search.Include, h *hit) error {
-	for _, name := range include.Targets(h.res) {
+// again reports whether anything is followed from what is included.
+func (in *inclusion) again() bool {
+	for _, list := range [][]search.Include{in.f.q.Include, in.f.q.RevInclude} {
+		for _, include := range list {
+			if include.Iterate {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// add includes a version unless the caller may not see it or there is no more room. res may be nil.
+func (in *inclusion) add(v store.Version, res *fhir.Resource) (err error) {
+	switch {
+	case v.Deleted || v.Body == nil || !store.Visible(in.f.within, v.Holder):
+		return nil
+	case len(in.list) >= store.MaxIncluded:
+		in.full = true
+		return nil
+	}
+	in.list = append(in.list, v)
+	if !in.again() {
+		return nil
+	}
+	if res == nil {
+		if res, err = parseStored(v.Body); err != nil {
+			return err
+		}
+	}
+	in.round = append(in.round, included{v.Type + "/" + v.ID, res})
+	return nil
+}
+
+func (in *inclusion) mayRead(typ string) bool { return in.readable == nil || in.readable(typ) }
+
+// forward follows the include to what a resource points to, in the state of the page's position.
+func (in *inclusion) forward(include search.Include, from included) error {
+	for _, name := range include.Targets(from.res) {
 		if in.seen[name] || in.full {
 			continue
 		}
 		in.seen[name] = true
 		typ, id, _ := strings.Cut(name, "/")
+		if !in.mayRead(typ) {
+			continue
+		}
 		v, err := versionAt(in.f.conn, typ, id, in.f.at)
 		if err != nil {
 			return err
 		}
-		in.add(v)
+		if err := in.add(v, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -93,16 +162,45 @@ func versionAt(conn *lite.Conn, typ, id string, at store.Seq) (store.Version, er
 	return v, err
 }
 
-// reverse finds the resources that point to a match.
-func (in *inclusion) reverse(include search.Include, name string) error {
-	w, err := wayOf(in.f.conn, include.Ranges(name))
+// backward finds the resources that point to one.
+func (in *inclusion) backward(include search.Include, name string) error {
+	typ, _, _ := strings.Cut(name, "/")
+	for _, way := range include.Ways(typ) {
+		if in.full || !in.mayRead(way.Source) {
+			continue
+		}
+		present, err := in.has(way.Source)
+		if err != nil {
+			return err
+		}
+		if !present {
+			continue
+		}
+		if err := in.along(way, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether the store has resources of the type, so that * does not look for what cannot be there.
+func (in *inclusion) has(typ string) (bool, error) {
+	present, known := in.present[typ]
+	if known {
+		return present, nil
+	}
+	keys, _, err := keysIn(in.f.conn, search.ExactRange(search.TypeKey(typ)), 1)
+	in.present[typ] = len(keys) > 0
+	return len(keys) > 0, err
+}
+
+// along finds those that point to a resource by one parameter.
+func (in *inclusion) along(way search.Include, name string) error {
+	w, err := wayOf(in.f.conn, way.Ranges(name), func(string) search.Verdict { return search.Unsure })
 	if err != nil {
 		return err
 	}
-	source, err := (&plan{driver: w}).candidates(in.f.conn)
-	if err != nil {
-		return err
-	}
+	source := merged(in.f.conn, w.keys)
 	for last := int64(0); !in.full; {
 		rids, err := source(last)
 		if err != nil || len(rids) == 0 {
@@ -110,7 +208,7 @@ func (in *inclusion) reverse(include search.Include, name string) error {
 		}
 		for _, rid := range rids {
 			last = rid
-			if err := in.pointing(include, name, rid); err != nil {
+			if err := in.pointing(way, name, rid); err != nil {
 				return err
 			}
 		}
@@ -118,8 +216,8 @@ func (in *inclusion) reverse(include search.Include, name string) error {
 	return nil
 }
 
-// pointing includes the candidate if it points to the match.
-func (in *inclusion) pointing(include search.Include, name string, rid int64) error {
+// pointing includes the candidate if it points to the resource.
+func (in *inclusion) pointing(way search.Include, name string, rid int64) error {
 	var cur current
 	var body []byte
 	err := run(in.f.conn, currentRow+"r.rid = ?",
@@ -129,12 +227,9 @@ func (in *inclusion) pointing(include search.Include, name string, rid int64) er
 		return err
 	}
 	r, err := parseStored(body)
-	if err != nil {
+	if err != nil || !way.PointsTo(r, name) {
 		return err
 	}
-	if include.PointsTo(r, name) {
-		in.seen[own] = true
-		in.add(cur.version(body))
-	}
-	return nil
+	in.seen[own] = true
+	return in.add(cur.version(body), r)
 }

@@ -21,9 +21,9 @@ func kept(keys []search.SortKey) bool {
 	return len(keys) == 1 && (keys[0].Param.Code == "_lastUpdated" || keys[0].Param.Code == "_id")
 }
 
-// spot is where a resource stands in a kept order: rid and the column's value.
+// spot is where a candidate stands in a kept order: the column's value.
 type spot struct {
-	rid   int64
+	candidate
 	place int64
 	id    string
 }
@@ -36,18 +36,36 @@ func (s *spot) text(column string) string {
 	return placeText(s.place)
 }
 
+// keptOrder is one of the two orders and a direction.
+type keptOrder struct {
+	column     string
+	descending bool
+}
+
+// compare orders two spots. Resources of several types may have the same id: then the order of creation decides.
+func (o keptOrder) compare(a, b *spot) int {
+	c := cmp.Compare(a.place, b.place)
+	if o.column == "id" {
+		c = strings.Compare(a.id, b.id)
+	}
+	if o.descending {
+		c = -c
+	}
+	return cmp.Or(c, cmp.Compare(a.rid, b.rid))
+}
+
 // inKeptOrder finds the page after from. When the budget ends first, next continues where it ended.
 func (f *finder) inKeptOrder(from cursor) (hits []hit, next *cursor, err error) {
 	key := f.q.Sort[0]
-	column := "place"
+	o := keptOrder{column: "place", descending: key.Descending}
 	if key.Param.Code == "_id" {
-		column = "id"
+		o.column = "id"
 	}
-	start, err := startOf(column, key.Descending, from)
+	start, err := o.start(from)
 	if err != nil || f.q.Count == 0 {
 		return nil, nil, err
 	}
-	spots, err := f.spots(column, key.Descending, start)
+	spots, err := f.spots(o, start)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,15 +76,16 @@ func (f *finder) inKeptOrder(from cursor) (hits []hit, next *cursor, err error) 
 		}
 		for i := range list {
 			if f.budget--; f.budget < 0 {
-				return hits, &cursor{RID: start.rid, Values: []string{start.text(column)}}, nil
+				return hits, &cursor{RID: start.rid, Values: []string{start.text(o.column)}}, nil
 			}
-			h, ok, err := f.match(list[i].rid)
+			h, ok, err := f.match(list[i].candidate)
 			if err != nil {
 				return nil, nil, err
 			}
 			if ok && len(hits) == f.q.Count {
 				end := &hits[len(hits)-1]
-				return hits, &cursor{RID: end.cur.rid, Values: sortValues(f.q.Sort, end)}, nil
+				values, err := sortValues(end)
+				return hits, &cursor{RID: end.cur.rid, Values: values}, err
 			}
 			if ok {
 				hits = append(hits, h)
@@ -76,16 +95,16 @@ func (f *finder) inKeptOrder(from cursor) (hits []hit, next *cursor, err error) 
 	}
 }
 
-// startOf is the spot that a page begins after.
-func startOf(column string, descending bool, from cursor) (spot, error) {
-	s := spot{rid: from.RID}
+// start is the spot that a page begins after.
+func (o keptOrder) start(from cursor) (spot, error) {
+	s := spot{candidate: candidate{rid: from.RID}}
 	if len(from.Values) == 0 {
-		if descending {
+		if o.descending {
 			s.place, s.id = noSeq, "~" // above every character of an id
 		}
 		return s, nil
 	}
-	if s.id = from.Values[0]; column == "id" {
+	if s.id = from.Values[0]; o.column == "id" {
 		return s, nil
 	}
 	var err error
@@ -96,44 +115,39 @@ func startOf(column string, descending bool, from cursor) (spot, error) {
 }
 
 // spots opens the way to the candidates in order: collected and sorted when they are few, or few among many of their type;
-// else by walking the type.
-func (f *finder) spots(column string, descending bool, start spot) (func(after spot) ([]spot, error), error) {
-	few, err := f.plan.atMost(f.conn, collectMost)
+// else by walking the types.
+func (f *finder) spots(o keptOrder, start spot) (func(after spot) ([]spot, error), error) {
+	rows, err := f.rows(collectMost)
 	if err != nil {
 		return nil, err
 	}
-	if few && f.plan.driver.rows > chunk {
-		whole := way{keys: []string{search.TypeKey(f.q.Type)}}
-		if err := whole.count(f.conn, 4*f.plan.driver.rows); err != nil {
-			return nil, err
+	few := rows <= collectMost
+	if few && rows > chunk {
+		whole := 0
+		for _, p := range f.parts {
+			n, err := countUpTo(f.conn, search.ExactRange(search.TypeKey(p.q.Type)), 16*probeFirst)
+			if err != nil {
+				return nil, err
+			}
+			whole += n
 		}
-		few = whole.rows >= 4*f.plan.driver.rows
+		few = whole >= 4*rows || whole >= collectMost
 	}
 	if !few {
-		return f.walk(column, descending), nil
+		return f.walk(o), nil
 	}
 	var list []spot
-	err = f.each(func(rid int64) error {
+	err = f.each(func(c candidate) error {
 		return run(f.conn, "SELECT place, id FROM res WHERE rid = ?", func(s *lite.Stmt) error {
-			list = append(list, spot{rid, s.ColumnInt64(0), s.ColumnText(1)})
+			list = append(list, spot{c, s.ColumnInt64(0), s.ColumnText(1)})
 			return nil
-		}, rid)
+		}, c.rid)
 	})
 	if err != nil {
 		return nil, err
 	}
-	compare := func(a, b spot) int {
-		c := cmp.Compare(a.place, b.place)
-		if column == "id" {
-			c = strings.Compare(a.id, b.id)
-		}
-		if descending {
-			return -c
-		}
-		return c
-	}
-	slices.SortFunc(list, compare)
-	i, found := slices.BinarySearchFunc(list, start, compare)
+	slices.SortFunc(list, func(a, b spot) int { return o.compare(&a, &b) })
+	i, found := slices.BinarySearchFunc(list, start, func(a, b spot) int { return o.compare(&a, &b) })
 	if found {
 		i++
 	}
@@ -148,21 +162,40 @@ func (f *finder) spots(column string, descending bool, start spot) (func(after s
 // collectMost is how many candidates of a search in a kept order are collected.
 const collectMost = 4_000
 
-// walk reads the type's resources along the column's index.
-func (f *finder) walk(column string, descending bool) func(after spot) ([]spot, error) {
-	query := "SELECT rid, place, id FROM res WHERE type = ? AND " + column + " > ? ORDER BY " + column + " LIMIT ?"
-	if descending {
-		query = "SELECT rid, place, id FROM res WHERE type = ? AND " + column + " < ? ORDER BY " + column + " DESC LIMIT ?"
+// walk reads the types' resources along the column's index.
+func (f *finder) walk(o keptOrder) func(after spot) ([]spot, error) {
+	direction := " >= ? ORDER BY " + o.column
+	if o.descending {
+		direction = " <= ? ORDER BY " + o.column + " DESC"
 	}
+	query := "SELECT rid, place, id FROM res WHERE type = ? AND " + o.column + direction + " LIMIT 256"
 	return func(after spot) (list []spot, err error) {
-		value := any(after.place)
-		if column == "id" {
-			value = after.id
+		var end *spot // beyond it a type may have more
+		for _, p := range f.parts {
+			some, err := f.walkPart(p, query, o, after)
+			if err != nil {
+				return nil, err
+			}
+			if n := len(some); n == chunk && (end == nil || o.compare(&some[n-1], end) < 0) {
+				end = &some[n-1]
+			}
+			list = append(list, some...)
 		}
-		err = run(f.conn, query, func(s *lite.Stmt) error {
-			list = append(list, spot{s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnText(2)})
-			return nil
-		}, f.q.Type, value, chunk)
-		return list, err
+		slices.SortFunc(list, func(a, b spot) int { return o.compare(&a, &b) })
+		list = slices.DeleteFunc(list, func(s spot) bool { return o.compare(&s, &after) <= 0 || end != nil && o.compare(&s, end) > 0 })
+		return list, nil
 	}
+}
+
+// walkPart reads the next resources of one type, that at the spot itself among them.
+func (f *finder) walkPart(p *part, query string, o keptOrder, after spot) (list []spot, err error) {
+	value := any(after.place)
+	if o.column == "id" {
+		value = after.id
+	}
+	err = run(f.conn, query, func(s *lite.Stmt) error {
+		list = append(list, spot{candidate{s.ColumnInt64(0), p}, s.ColumnInt64(1), s.ColumnText(2)})
+		return nil
+	}, p.q.Type, value)
+	return list, err
 }

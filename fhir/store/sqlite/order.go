@@ -49,7 +49,7 @@ func openCursor(text string, keys int) (cursor, error) {
 
 // ranked is a match and what it is sorted by.
 type ranked struct {
-	rid    int64
+	candidate
 	values []string
 }
 
@@ -76,7 +76,8 @@ func order(keys []search.SortKey, a, b *ranked) int {
 
 // sortValues are what a match is sorted by. _lastUpdated is replaced by the place in the log, which has the same order and
 // no equals.
-func sortValues(keys []search.SortKey, h *hit) []string {
+func sortValues(h *hit) ([]string, error) {
+	keys := h.part.q.Sort
 	values := make([]string, len(keys))
 	for i, k := range keys {
 		switch k.Param.Code {
@@ -85,17 +86,21 @@ func sortValues(keys []search.SortKey, h *hit) []string {
 		case "_id":
 			values[i] = h.cur.id
 		default:
-			values[i] = k.Value(h.res)
+			res, err := h.resource()
+			if err != nil {
+				return nil, err
+			}
+			values[i] = k.Value(res)
 		}
 	}
-	return values
+	return values, nil
 }
 
 func placeText(place int64) string { return fmt.Sprintf("%016x", place) }
 
-// sorted finds all matches, sorts them in memory and takes the page after from.
+// sorted finds all matches, sorts them in memory and takes the page after from. all is how many there are.
 func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err error) {
-	few, err := f.plan.atMost(f.conn, store.MaxSorted)
+	few, err := f.atMost(store.MaxSorted)
 	if err == nil && !few {
 		err = fault.Newf(fault.TooCostly, "store.Search",
 			"Sorting would look at more than %d resources. Narrow the search, for example by patient or date, or sort by _lastUpdated or _id.", store.MaxSorted)
@@ -110,7 +115,7 @@ func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err err
 	all = len(list)
 	slices.SortFunc(list, func(a, b ranked) int { return order(f.q.Sort, &a, &b) })
 	if from.RID != 0 {
-		last := ranked{rid: from.RID, values: from.Values}
+		last := ranked{candidate: candidate{rid: from.RID}, values: from.Values}
 		list = slices.DeleteFunc(list, func(r ranked) bool { return order(f.q.Sort, &r, &last) <= 0 })
 	}
 	if f.q.Count == 0 {
@@ -122,7 +127,7 @@ func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err err
 		next = &cursor{RID: end.rid, Values: end.values}
 	}
 	for i := range list {
-		h, _, err := f.match(list[i].rid)
+		h, _, err := f.match(list[i].candidate)
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -134,11 +139,13 @@ func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err err
 // rank finds all matches and what they are sorted by.
 func (f *finder) rank() ([]ranked, error) {
 	var all []ranked
-	err := f.each(func(rid int64) error {
-		h, ok, err := f.match(rid)
-		if ok {
-			all = append(all, ranked{rid: rid, values: sortValues(f.q.Sort, &h)})
+	err := f.each(func(c candidate) error {
+		h, ok, err := f.match(c)
+		if err != nil || !ok {
+			return err
 		}
+		values, err := sortValues(&h)
+		all = append(all, ranked{candidate: c, values: values})
 		return err
 	})
 	return all, err

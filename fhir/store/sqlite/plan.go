@@ -3,72 +3,150 @@ package sqlite
 import (
 	"math"
 	"slices"
+	"strings"
 
 	lite "zombiezen.com/go/sqlite"
 
 	"khamxa/fhir/search"
 )
 
-// How a search finds its candidates. Every clause that can drive names key ranges of the index that hold all its matches
-// (and perhaps more). Ranges that hold few different keys are turned into those keys. The clause with the fewest index rows
-// drives; the others are checked: by a look into the index where they are few keys, and in the end by Query.Match on the
-// stored bytes. Candidates come in the order of rid, which is the order of creation.
+// How a search finds its candidates. Every condition that can drive names key ranges of the index that hold all its matches (and
+// perhaps more). Ranges that hold few different keys are turned into those keys. A link to other resources (a chain, _has) is
+// turned into keys by looking for the other resources first, when they are few (links.go). The condition with the fewest index
+// rows drives; the others are checked: by a look into the index where they are few keys, and else by Query.Match and
+// Query.Linked on the stored bytes. A candidate whose keys prove every condition is not parsed. Candidates come in the order of
+// rid, which is the order of creation.
 
 const (
-	probeFirst = 256    // index rows counted of each clause at first
+	probeFirst = 256    // index rows counted of each condition at first
 	probeMost  = 65_536 // index rows counted at most; ranges that hold more are not collected in memory
 	chunk      = 256    // candidates fetched at once
-	keysMost   = 16     // different keys that a clause is turned into, at most
+	keysMost   = 16     // different keys that ranges are turned into, and that a check looks for, at most
 )
 
-// way is one clause's way to its matches: single keys, or ranges.
+// judge tells from a key in one of a condition's ranges whether the resource that has it satisfies the condition.
+type judge func(key string) search.Verdict
+
+// way is one condition's way to its matches: single keys, or ranges.
 type way struct {
 	keys   []string
 	ranges []search.Range // nil when keys says all
 	rows   int            // index rows, counted up to probeMost
+	proof  bool           // every resource that has one of the keys satisfies the condition
+	judge  judge          // of ranges
 }
 
-// plan is a driver and the cheap checks of the other clauses.
+// plan is a driver and the cheap checks of the other conditions.
 type plan struct {
 	driver way
 	checks [][]string // of each check, one of the keys must lead to the candidate
+	sure   bool       // a candidate of the driver that passes the checks matches: nothing is left to compare
+
+	collected []int64 // the candidates of a driver that has ranges, sorted; nil for one that has keys
 }
 
-// makePlan chooses the driver. holder are the keys of the confinement, nil for none.
-func makePlan(conn *lite.Conn, q *search.Query, holder []string) (*plan, error) {
-	var ways []way
-	for i := range q.Clauses {
-		ranges, ok := q.Clauses[i].Ranges()
-		if !ok {
-			continue
+// anyOf judges for a condition that is satisfied when one of the clauses is.
+func anyOf(clauses []search.Clause) judge {
+	return func(key string) search.Verdict {
+		verdict := search.Beside
+		for i := range clauses {
+			switch clauses[i].Judge(key) {
+			case search.Holds:
+				return search.Holds
+			case search.Unsure:
+				verdict = search.Unsure
+			case search.Beside:
+			}
 		}
-		w, err := wayOf(conn, ranges)
+		return verdict
+	}
+}
+
+// waysOf gives the ways of the query's own conditions; all is false when a condition has none.
+func waysOf(conn *lite.Conn, q *search.Query) (ways []way, all bool, err error) {
+	all = true
+	add := func(clauses []search.Clause) error {
+		var ranges []search.Range
+		for i := range clauses {
+			some, ok := clauses[i].Ranges()
+			if !ok {
+				all = false
+				return nil
+			}
+			ranges = append(ranges, some...)
+		}
+		w, err := wayOf(conn, ranges, anyOf(clauses))
+		ways = append(ways, w)
+		return err
+	}
+	for i := range q.Clauses {
+		if err := add(q.Clauses[i : i+1]); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(q.Members) > 0 {
+		err = add(q.Members)
+	}
+	return ways, all, err
+}
+
+// fewRows is how many index rows of one condition are so few that links are not answered first.
+const fewRows = 64
+
+// makePlan chooses the driver.
+func (f *finder) makePlan(q *search.Query) (*plan, error) {
+	conn := f.conn
+	ways, all, err := waysOf(conn, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.Links) > 0 {
+		linked, whole, err := f.linkedWays(q, ways)
 		if err != nil {
 			return nil, err
 		}
-		ways = append(ways, w)
+		ways, all = append(ways, linked...), all && whole
 	}
-	clauses := len(ways)
-	if holder != nil {
-		ways = append(ways, way{keys: holder})
+	conditions := len(ways)
+	if f.within != nil {
+		ways = append(ways, way{keys: f.reach(q.Type)})
 	}
 	best, err := fewest(conn, ways)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{driver: way{keys: []string{search.TypeKey(q.Type)}}}
+	p := &plan{driver: way{keys: []string{search.TypeKey(q.Type)}}, sure: all}
 	if best >= 0 && ways[best].ranges != nil && ways[best].rows >= probeMost {
 		best = -1 // too many to collect: the whole type is streamed instead
 	}
 	if best >= 0 {
 		p.driver = ways[best]
 	}
-	for i := range clauses { // the holder is read with the candidate itself
-		if i != best && ways[i].ranges == nil {
+	for i := range conditions { // the holder is read with the candidate itself
+		switch {
+		case i == best:
+			if ways[i].ranges != nil {
+				err = p.collect(conn)
+			}
+			p.sure = p.sure && p.driver.proof
+		case ways[i].ranges == nil && len(ways[i].keys) <= keysMost:
 			p.checks = append(p.checks, ways[i].keys)
+			p.sure = p.sure && ways[i].proof
+		default:
+			p.sure = false
 		}
 	}
-	return p, nil
+	return p, err
+}
+
+// linkedWays gives the ways of the links, unless one of the other ways has so few rows that the work is spared.
+func (f *finder) linkedWays(q *search.Query, own []way) (ways []way, all bool, err error) {
+	for i := range own {
+		if err := own[i].count(f.conn, fewRows); err != nil || own[i].rows < fewRows {
+			return nil, false, err
+		}
+	}
+	return f.related.ways(q)
 }
 
 // fewest counts the ways' rows, only as far as is needed to compare them, and gives the index of the smallest; -1 for none.
@@ -99,18 +177,34 @@ func fewest(conn *lite.Conn, ways []way) (int, error) {
 	return len(ways) - 1, nil
 }
 
-// wayOf turns ranges into keys where they hold few different ones.
-func wayOf(conn *lite.Conn, ranges []search.Range) (way, error) {
-	var w way
+// wayOf turns ranges into keys where they hold few different ones. A range of one key that proves the condition is that key; all
+// others are looked up, for most are not there.
+func wayOf(conn *lite.Conn, ranges []search.Range, judge judge) (way, error) {
+	w := way{proof: true, judge: judge}
+	looked := 0
 	for _, r := range ranges {
-		keys, all, err := keysIn(conn, r, keysMost-len(w.keys))
+		if key, ok := strings.CutSuffix(r.Hi, "\x00"); ok && key == r.Lo && judge(key) == search.Holds {
+			w.keys = append(w.keys, key)
+			continue
+		}
+		keys, all, err := keysIn(conn, r, keysMost-looked)
 		if err != nil {
 			return way{}, err
 		}
 		if !all {
-			return way{ranges: ranges}, nil
+			return way{ranges: ranges, judge: judge}, nil
 		}
-		w.keys = append(w.keys, keys...)
+		looked += len(keys)
+		for _, key := range keys {
+			switch judge(key) {
+			case search.Beside:
+				continue
+			case search.Unsure:
+				w.proof = false
+			case search.Holds:
+			}
+			w.keys = append(w.keys, key)
+		}
 	}
 	slices.Sort(w.keys)
 	w.keys = slices.Compact(w.keys)
@@ -178,54 +272,12 @@ func (w *way) spans() []search.Range {
 	return spans
 }
 
-// source gives the next candidates after a rid, in order; none at the end.
-type source func(after int64) ([]int64, error)
-
-// candidates opens the plan's driver: keys are streamed and merged, ranges collected and sorted.
-func (p *plan) candidates(conn *lite.Conn) (source, error) {
-	if p.driver.ranges == nil {
-		return merged(conn, p.driver.keys), nil
-	}
-	var rids []int64
-	for _, r := range p.driver.ranges {
-		err := run(conn, "SELECT rid FROM idx WHERE k >= ? AND k < ?",
-			func(s *lite.Stmt) error { rids = append(rids, s.ColumnInt64(0)); return nil }, []byte(r.Lo), []byte(r.Hi))
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(rids)
-	rids = slices.Compact(rids)
-	return func(after int64) ([]int64, error) {
-		i, found := slices.BinarySearch(rids, after)
-		if found {
-			i++
-		}
-		return rids[i:min(i+chunk, len(rids))], nil
-	}, nil
-}
-
-// merged streams the resources that have any of the keys.
-func merged(conn *lite.Conn, keys []string) source {
-	return func(after int64) ([]int64, error) {
-		var rids []int64
-		for _, k := range keys {
-			err := run(conn, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT ?",
-				func(s *lite.Stmt) error { rids = append(rids, s.ColumnInt64(0)); return nil }, []byte(k), after, chunk)
-			if err != nil {
-				return nil, err
-			}
-		}
-		if len(keys) > 1 {
-			slices.Sort(rids)
-			rids = slices.Compact(rids)
-		}
-		return rids[:min(chunk, len(rids))], nil
-	}
-}
-
 // atMost reports whether the driver has no more index rows than limit.
 func (p *plan) atMost(conn *lite.Conn, limit int) (bool, error) {
+	if p.collected != nil {
+		p.driver.rows = len(p.collected)
+		return p.driver.rows <= limit, nil
+	}
 	err := p.driver.count(conn, limit+1)
 	return p.driver.rows <= limit, err
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	lite "zombiezen.com/go/sqlite"
@@ -23,21 +22,40 @@ const (
 
 // finder is one search at one position of the log.
 type finder struct {
-	conn   *lite.Conn
-	q      *search.Query
-	within []string
-	at     store.Seq
-	plan   *plan
-	budget int
-	counts int // budget for counting all matches
-	guess  int // budget for estimating them
+	conn    *lite.Conn
+	q       *search.Query
+	within  []string
+	at      store.Seq
+	applied store.Seq // the last commit that the connection sees; noSeq when it sees what is not committed yet
+	parts   []*part
+	related *related // what links ask; shared by the finders of the inner queries
+	budget  int
+	counts  int // budget for counting all matches
+	guess   int // budget for estimating them
+}
+
+// part is one type of what is searched.
+type part struct {
+	q    *search.Query
+	plan *plan
 }
 
 // hit is a candidate that matched.
 type hit struct {
 	cur  current
 	body []byte
-	res  *fhir.Resource
+	part *part
+	res  *fhir.Resource // nil when it was not needed to decide; see resource
+}
+
+// resource parses the body if nobody has yet.
+func (h *hit) resource() (*fhir.Resource, error) {
+	if h.res != nil {
+		return h.res, nil
+	}
+	r, err := parseStored(h.body)
+	h.res = r
+	return r, err
 }
 
 // Search implements store.Store.
@@ -56,15 +74,17 @@ func (db *DB) Search(ctx context.Context, q store.SearchRequest) (store.Page, er
 		if err != nil {
 			return err
 		}
-		at := q.At
-		if at == 0 {
-			at = store.Seq(applied)
+		f := &finder{
+			conn: conn, q: q.Query, within: q.Within, at: q.At, applied: store.Seq(applied),
+			budget: pageBudget, counts: totalBudget, guess: estimateBudget,
 		}
-		if at < 0 || at > store.Seq(applied) {
+		if f.at == 0 {
+			f.at = f.applied
+		}
+		if f.at < 0 || f.at > f.applied {
 			return fault.New(fault.Invalid, op, "The page link names a state that this store never had.")
 		}
-		f := &finder{conn: conn, q: q.Query, within: q.Within, at: at, budget: pageBudget, counts: totalBudget, guess: estimateBudget}
-		page, err = f.page(cur)
+		page, err = f.page(cur, q.Readable)
 		return err
 	})
 	if err != nil {
@@ -74,7 +94,7 @@ func (db *DB) Search(ctx context.Context, q store.SearchRequest) (store.Page, er
 }
 
 // page finds one page and what is to be included with it.
-func (f *finder) page(from cursor) (store.Page, error) {
+func (f *finder) page(from cursor, readable func(string) bool) (store.Page, error) {
 	if err := f.prepare(); err != nil {
 		return store.Page{}, err
 	}
@@ -90,7 +110,7 @@ func (f *finder) page(from cursor) (store.Page, error) {
 	for i := range hits {
 		page.Matches = append(page.Matches, hits[i].cur.version(hits[i].body))
 	}
-	page.Included, page.Truncated, err = f.included(hits)
+	page.Included, page.Truncated, err = f.included(hits, readable)
 	return page, err
 }
 
@@ -105,7 +125,7 @@ func (f *finder) hits(from cursor, total *int) (hits []hit, next *cursor, err er
 		hits, next, err = f.inKeptOrder(from)
 	default:
 		var all int
-		if hits, next, all, err = f.sorted(from); wanted {
+		if hits, next, all, err = f.sorted(from); wanted && all >= 0 {
 			*total, wanted = all, false
 		}
 	}
@@ -115,24 +135,30 @@ func (f *finder) hits(from cursor, total *int) (hits []hit, next *cursor, err er
 	return hits, next, err
 }
 
-func (f *finder) prepare() (err error) {
-	var holder []string
-	if f.within != nil {
-		holder = f.reach()
+// prepare plans every part.
+func (f *finder) prepare() error {
+	if f.related == nil {
+		f.related = newRelated(f)
 	}
-	f.plan, err = makePlan(f.conn, f.q, holder)
-	return err
+	for _, q := range f.q.Each() {
+		p, err := f.makePlan(q)
+		if err != nil {
+			return err
+		}
+		f.parts = append(f.parts, &part{q: q, plan: p})
+	}
+	return nil
 }
 
 // reach are the keys of everything of the type that the caller may see.
-func (f *finder) reach() []string {
+func (f *finder) reach(typ string) []string {
 	if f.within == nil {
-		return []string{search.TypeKey(f.q.Type)}
+		return []string{search.TypeKey(typ)}
 	}
-	keys := []string{holderKey(f.q.Type, "")}
+	keys := []string{holderKey(typ, "")}
 	for _, h := range f.within {
 		if h != store.Nobody {
-			keys = append(keys, holderKey(f.q.Type, h))
+			keys = append(keys, holderKey(typ, h))
 		}
 	}
 	slices.Sort(keys)
@@ -144,141 +170,100 @@ func (f *finder) inOrder(after int64) (hits []hit, next *cursor, err error) {
 	if f.q.Count == 0 {
 		return nil, nil, nil
 	}
-	source, err := f.plan.candidates(f.conn)
-	if err != nil {
-		return nil, nil, err
-	}
+	candidates := f.stream(after)
 	for {
-		rids, err := source(after)
-		if err != nil || len(rids) == 0 {
+		c, ok, err := candidates.next()
+		if err != nil || !ok {
 			return hits, nil, err
 		}
-		for _, rid := range rids {
-			if f.budget--; f.budget < 0 {
-				return hits, &cursor{RID: after}, nil
-			}
-			h, ok, err := f.match(rid)
-			if err != nil {
-				return nil, nil, err
-			}
-			if ok && len(hits) == f.q.Count {
-				return hits, &cursor{RID: hits[len(hits)-1].cur.rid}, nil
-			}
-			if ok {
-				hits = append(hits, h)
-			}
-			after = rid
+		if f.budget--; f.budget < 0 {
+			return hits, &cursor{RID: after}, nil
 		}
+		h, ok, err := f.match(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		if ok && len(hits) == f.q.Count {
+			return hits, &cursor{RID: hits[len(hits)-1].cur.rid}, nil
+		}
+		if ok {
+			hits = append(hits, h)
+		}
+		after = c.rid
 	}
 }
 
 // match reads a candidate and decides.
-func (f *finder) match(rid int64) (h hit, ok bool, err error) {
-	if ok, err := f.plan.passes(f.conn, rid); err != nil || !ok {
+func (f *finder) match(c candidate) (h hit, ok bool, err error) {
+	p := c.part
+	if ok, err := p.plan.passes(f.conn, c.rid); err != nil || !ok {
 		return hit{}, false, err
 	}
+	h.part = p
 	err = run(f.conn, currentRow+"r.rid = ?",
 		func(s *lite.Stmt) error {
 			h.cur = scanCurrent(s)
-			if ok = f.eligible(&h.cur); ok {
+			if ok = f.eligible(&h.cur, p.q.Type); ok {
 				h.body = blob(s, 9)
 			}
 			return nil
-		}, rid)
+		}, c.rid)
 	if err != nil || !ok || h.body == nil {
 		return hit{}, false, err
 	}
-	if h.res, err = parseStored(h.body); err != nil {
+	if p.plan.sure {
+		return h, true, nil
+	}
+	if h.res, err = parseStored(h.body); err != nil || !p.q.Match(h.res) {
 		return hit{}, false, err
 	}
-	return h, f.q.Match(h.res), nil
+	ok, err = p.q.Linked(h.res, f.related)
+	return h, ok, err
 }
 
 // eligible is what must hold of a candidate whatever the query says.
-func (f *finder) eligible(c *current) bool {
-	return c.live() && c.typ == f.q.Type && seqOf(c.place) <= f.at && store.Visible(f.within, c.holder)
-}
-
-// total counts all matches, or estimates them when they are too many to count and the query takes an estimate.
-func (f *finder) total() (int, error) {
-	if len(f.q.Clauses) == 0 && f.within == nil {
-		n, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(f.q.Type)))
-		return int(n), err
-	}
-	n, _, all, err := f.countUpTo(f.plan, f.counts)
-	switch {
-	case err != nil || all:
-		return n, err
-	case f.q.Total == search.TotalEstimate:
-		return f.estimate()
-	}
-	return 0, fault.Newf(fault.TooCostly, "store.Search",
-		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", f.counts)
-}
-
-// estimate scales the share of matches among some of what the caller may see by how much that is. Nothing out of reach goes into
-// it: what it says of the size of the store is the size of the caller's part.
-func (f *finder) estimate() (int, error) {
-	reach := &plan{driver: way{keys: f.reach()}}
-	n, seen, all, err := f.countUpTo(reach, f.guess)
-	if err != nil || all || seen == 0 {
-		return n, err
-	}
-	rows := 0.0
-	for _, k := range reach.driver.keys {
-		some, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(k))
-		if err != nil {
-			return 0, err
-		}
-		rows += float64(some)
-	}
-	return int(math.Round(rows * float64(n) / float64(seen))), nil
-}
-
-// countUpTo counts the matches among the first candidates of a plan, at most limit of them; all says that there are no more.
-func (f *finder) countUpTo(p *plan, limit int) (n, seen int, all bool, err error) {
-	before := f.plan
-	f.plan = p
-	defer func() { f.plan = before }()
-	err = f.each(func(rid int64) error {
-		if seen == limit {
-			return errStop
-		}
-		seen++
-		_, ok, err := f.match(rid)
-		if ok {
-			n++
-		}
-		return err
-	})
-	return n, seen, err == nil, stopped(err)
+func (f *finder) eligible(c *current, typ string) bool {
+	return c.live() && c.typ == typ && seqOf(c.place) <= f.at && store.Visible(f.within, c.holder)
 }
 
 // each calls do with every candidate, in the order of creation.
-func (f *finder) each(do func(rid int64) error) error {
-	source, err := f.plan.candidates(f.conn)
-	if err != nil {
-		return err
-	}
-	for last := int64(0); ; {
-		rids, err := source(last)
-		if err != nil || len(rids) == 0 {
+func (f *finder) each(do func(c candidate) error) error {
+	candidates := f.stream(0)
+	for {
+		c, ok, err := candidates.next()
+		if err != nil || !ok {
 			return err
 		}
-		for _, rid := range rids {
-			if err := do(rid); err != nil {
-				return err
-			}
-			last = rid
+		if err := do(c); err != nil {
+			return err
 		}
 	}
+}
+
+// atMost reports whether all drivers together have no more index rows than limit.
+func (f *finder) atMost(limit int) (bool, error) {
+	rows, err := f.rows(limit)
+	return rows <= limit, err
+}
+
+// rows counts the index rows of all drivers, up to just above the limit.
+func (f *finder) rows(limit int) (rows int, err error) {
+	for _, p := range f.parts {
+		if _, err := p.plan.atMost(f.conn, limit-rows); err != nil {
+			return 0, err
+		}
+		if rows += p.plan.driver.rows; rows > limit {
+			break
+		}
+	}
+	return rows, nil
 }
 
 // firstMatches finds current matches of a condition of a commit: all, up to two more than it expects.
 func firstMatches(conn *lite.Conn, a *store.Absence) ([]store.Version, error) {
 	few := *a.Query
 	few.Count, few.Sort = len(a.Except)+2, nil
-	f := &finder{conn: conn, q: &few, within: a.Within, at: noSeq, budget: absentBudget}
+	f := &finder{conn: conn, q: &few, within: a.Within, at: noSeq, applied: noSeq, budget: absentBudget}
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 		{"concurrency", concurrencyTests},
 		{"read", readTests},
 		{"search", searchTests},
+		{"search links", searchLinkTests},
 		{"confinement", confinementTests},
 		{"log", logTests},
 		{"keeper", keeperTests},

@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"math"
+
+	"khamxa/fhir/search"
+	"khamxa/internal/fault"
+)
+
+// total counts all matches, or estimates them when they are too many to count and the query takes an estimate.
+func (f *finder) total() (int, error) {
+	if n, ok, err := f.totalOfKeys(); ok || err != nil {
+		return n, err
+	}
+	n, _, all, err := f.countUpTo(f.parts, f.counts)
+	switch {
+	case err != nil || all:
+		return n, err
+	case f.q.Total == search.TotalEstimate:
+		return f.estimate()
+	}
+	return 0, fault.Newf(fault.TooCostly, "store.Search",
+		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", f.counts)
+}
+
+// totalOfKeys counts index rows where each of them is a match: every part is driven by one key that proves everything, and all of
+// it may be seen.
+func (f *finder) totalOfKeys() (n int, ok bool, err error) {
+	if f.within != nil || f.at < f.applied {
+		return 0, false, nil
+	}
+	for _, p := range f.parts {
+		if !p.plan.sure || p.plan.collected != nil || len(p.plan.driver.keys) > 1 || len(p.plan.checks) > 0 {
+			return 0, false, nil
+		}
+	}
+	for _, p := range f.parts {
+		some, err := rowsOf(f, p.plan.driver.keys)
+		if err != nil {
+			return 0, false, err
+		}
+		n += some
+	}
+	return n, true, nil
+}
+
+// rowsOf counts the index rows of keys.
+func rowsOf(f *finder, keys []string) (rows int, err error) {
+	for _, k := range keys {
+		n, err := number(f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(k))
+		if err != nil {
+			return 0, err
+		}
+		rows += int(n)
+	}
+	return rows, nil
+}
+
+// estimate scales the share of matches among some of what the caller may see by how much that is. Nothing out of reach goes into
+// it: what it says of the size of the store is the size of the caller's part.
+func (f *finder) estimate() (int, error) {
+	reach := make([]*part, len(f.parts))
+	for i, p := range f.parts {
+		reach[i] = &part{q: p.q, plan: &plan{driver: way{keys: f.reach(p.q.Type)}}}
+	}
+	n, seen, all, err := f.countUpTo(reach, f.guess)
+	if err != nil || all || seen == 0 {
+		return n, err
+	}
+	rows := 0
+	for _, p := range reach {
+		some, err := rowsOf(f, p.plan.driver.keys)
+		if err != nil {
+			return 0, err
+		}
+		rows += some
+	}
+	return int(math.Round(float64(rows) * float64(n) / float64(seen))), nil
+}
+
+// countUpTo counts the matches among the first candidates of the parts, at most limit of them; all says that there are no more.
+func (f *finder) countUpTo(parts []*part, limit int) (n, seen int, all bool, err error) {
+	before := f.parts
+	f.parts = parts
+	defer func() { f.parts = before }()
+	err = f.each(func(c candidate) error {
+		if seen == limit {
+			return errStop
+		}
+		seen++
+		_, ok, err := f.match(c)
+		if ok {
+			n++
+		}
+		return err
+	})
+	return n, seen, err == nil, stopped(err)
+}
