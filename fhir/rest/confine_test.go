@@ -342,6 +342,9 @@ func TestTwoWorlds(t *testing.T) {
 		"/Observation?_total=estimate&_count=0", "/Patient?_total=estimate&_count=0", "/Task?_total=accurate", "/Binary",
 		"/Observation/h-own", "/Observation/h-display/_history", "/Patient/h-foreign", "/Patient/h-display/_history/1", "/Task/h",
 		"/Observation/ob0-0", "/Patient/b0-0/_history", "/Patient/b0-0/_history/1", "/Practitioner", "/Observation?subject=b0-0",
+		"/Observation?patient.name=binh", "/Observation?subject:Patient.organization=" + stationB, "/Patient?_has:Observation:patient:code=85354-9",
+		"/Patient?_has:Observation:patient:_id=ob0-0&_total=accurate", "/Observation?patient._has:Observation:patient:date=2026&_sort=-date&_count=2",
+		"/Practitioner?_has:Observation:performer:patient.name=an", "/Patient?_revinclude=*&_include:iterate=*", "/Observation?patient.name:missing=false&_total=accurate",
 	} {
 		if diff := cmp.Diff(seen(one, path), seen(two, path)); diff != "" {
 			t.Errorf("%s tells what is out of reach:\n%s", path, diff)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"khamxa/fhir"
 	"khamxa/fhir/search"
@@ -33,7 +32,11 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err := q.Resolve(ctx, nil); err != nil { // no terminology: :in and its like are refused
 		return answer{}, err
 	}
+	if q, err = c.mayAsk(q); err != nil {
+		return answer{}, err
+	}
 	req.Query, req.Within = q, c.access.Within
+	req.Readable = func(typ string) bool { return c.access.allows(typ, Read) }
 	page, err := s.Store.Search(ctx, req)
 	if err != nil {
 		return answer{}, tooSlow(err)
@@ -113,13 +116,21 @@ func count(values url.Values) (n int) {
 	return n
 }
 
+// mayAsk takes from a search what the caller may not look into: links to types that the caller may not search. A search that
+// cannot do without is refused, for its answer would tell of them.
+func (c *call) mayAsk(q *search.Query) (*search.Query, error) {
+	permitted, denied := q.Permit(func(typ string) bool { return c.access.allows(typ, Search) })
+	if denied != "" {
+		return nil, fault.Newf(fault.Forbidden, "rest.mayAsk", "The search looks into resources of type %s, which you may not search.", denied)
+	}
+	return permitted, nil
+}
+
 // dropUnknown removes parameters that are not served, and names them.
 func dropUnknown(typ string, values url.Values) []string {
-	control := []string{"_sort", "_count", "_include", "_revinclude", "_total", "_summary"}
 	var dropped []string
 	for name := range values {
-		base, _, _ := strings.Cut(name, ":")
-		if p := search.Lookup(typ, base); (p == nil || !p.Kind.Served()) && !slices.Contains(control, base) {
+		if !search.Serves(typ, name) {
 			delete(values, name)
 			dropped = append(dropped, clip(name))
 		}

@@ -189,7 +189,9 @@ func (q *Query) eachClause(f func(*Clause) error) error {
 }
 
 // isLink reports whether a parameter's name asks something of other resources.
-func isLink(name string) bool { return strings.HasPrefix(name, hasPrefix) || strings.Contains(name, ".") }
+func isLink(name string) bool {
+	return strings.HasPrefix(name, hasPrefix) || strings.Contains(name, ".")
+}
 
 // linker reads the links of one search.
 type linker struct {
@@ -210,18 +212,18 @@ func (k *linker) link(resourceType, name, value string, depth int) (Link, error)
 	p := Lookup(resourceType, code)
 	switch {
 	case p == nil:
-		return Link{}, errUnknown{invalid(k.name, "%s has no search parameter %s. It has: %s.", resourceType, strconv.Quote(code), served(resourceType))}
+		return Link{}, k.unknown("%s has no search parameter %s. It has: %s.", resourceType, strconv.Quote(code), served(resourceType))
 	case p.Kind != Reference:
-		return Link{}, errUnknown{invalid(k.name, "The parameter %s of %s is no reference, so no other parameter can follow it.", code, resourceType)}
+		return Link{}, k.unknown("The parameter %s of %s is no reference, so no other parameter can follow it.", code, resourceType)
 	case rest == "":
-		return Link{}, invalid(k.name, "A parameter must follow the point in %s.", strconv.Quote(k.name))
+		return Link{}, k.unknown("A parameter must follow the point in %s.", strconv.Quote(k.name))
 	case typed && (!fhir.IsType(typ) || !p.AllowsTarget(typ)):
-		return Link{}, invalid(k.name, "%s cannot point to %s. It points to: %s.", p.Code, strconv.Quote(typ), targetList(p))
+		return Link{}, k.unknown("%s cannot point to %s. It points to: %s.", p.Code, strconv.Quote(typ), targetList(p))
 	case typed:
 		inner, err := k.inner(typ, rest, value, depth)
 		return Link{Param: p, Inner: []*Query{inner}, outer: resourceType}, err
 	case p.Targets == nil:
-		return Link{}, invalid(k.name, "%s can point to resources of any type: say which is meant, as in %s:Patient.%s.", p.Code, p.Code, rest)
+		return Link{}, k.unknown("%s can point to resources of any type: say which is meant, as in %s:Patient.%s.", p.Code, p.Code, rest)
 	}
 	return k.open(resourceType, p, rest, value, depth)
 }
@@ -245,7 +247,7 @@ func (k *linker) open(resourceType string, p *Param, rest, value string, depth i
 	case len(l.Inner) > 0:
 		return l, nil
 	case len(p.Targets) > 1 && errors.As(first, &errUnknown{}):
-		return Link{}, errUnknown{invalid(k.name, "Nothing that %s points to has a search parameter %s. It points to: %s.", p.Code, strconv.Quote(rest), targetList(p))}
+		return Link{}, k.unknown("Nothing that %s points to has a search parameter %s. It points to: %s.", p.Code, strconv.Quote(rest), targetList(p))
 	}
 	return Link{}, first
 }
@@ -282,7 +284,12 @@ func targetList(p *Param) string {
 	return strings.Join(p.Targets, ", ")
 }
 
-// errUnknown marks that a type does not have the parameter that a link goes on with.
+// unknown is the error of a name that leads nowhere.
+func (k *linker) unknown(format string, args ...any) error {
+	return errUnknown{invalid(k.name, format, args...)}
+}
+
+// errUnknown marks that it is the parameter's name that is wrong, and not its value.
 type errUnknown struct{ error }
 
 func (e errUnknown) Unwrap() error { return e.error }

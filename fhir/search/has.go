@@ -15,18 +15,18 @@ const hasPrefix = "_has:"
 func (k *linker) has(resourceType, name, value string, depth int) (Link, error) {
 	parts := strings.SplitN(name, ":", 3)
 	if len(parts) < 3 || parts[2] == "" {
-		return Link{}, invalid(k.name, "_has must be written _has:Type:reference:parameter, as in _has:Observation:patient:code.")
+		return Link{}, k.unknown("_has must be written _has:Type:reference:parameter, as in _has:Observation:patient:code.")
 	}
 	typ, code := parts[0], parts[1]
 	if !fhir.IsType(typ) {
-		return Link{}, invalid(k.name, "%s is not a resource type of FHIR R4.", strconv.Quote(typ))
+		return Link{}, k.unknown("%s is not a resource type of FHIR R4.", strconv.Quote(typ))
 	}
 	p := Lookup(typ, code)
 	if p == nil || p.Kind != Reference {
-		return Link{}, invalid(k.name, "%s has no reference parameter %s.", typ, strconv.Quote(code))
+		return Link{}, k.unknown("%s has no reference parameter %s.", typ, strconv.Quote(code))
 	}
 	if !p.AllowsTarget(resourceType) {
-		return Link{}, invalid(k.name, "%s:%s does not point to %s. It points to: %s.", typ, code, resourceType, targetList(p))
+		return Link{}, k.unknown("%s:%s does not point to %s. It points to: %s.", typ, code, resourceType, targetList(p))
 	}
 	inner, err := k.inner(typ, parts[2], value, depth)
 	return Link{Param: p, Reverse: true, Inner: []*Query{inner}, outer: resourceType}, err

@@ -9,7 +9,7 @@ import (
 )
 
 // maxIncludes is the most _include and _revinclude that a search takes.
-const maxIncludes = 30
+const maxIncludes = 50
 
 func (q *Query) includes(name string, values []string) error {
 	for _, value := range values {

@@ -132,7 +132,7 @@ func TestParseRefusesControls(t *testing.T) {
 		{"Patient", "_include=Nobody:*", fault.Invalid, "_include", "not a resource type"},
 		{"Patient", "_include=Observation:*", fault.Invalid, "_include", ":iterate"},
 		{"Patient", "_include=Patient:*:Nobody", fault.Invalid, "_include", "cannot point to"},
-		{"Patient", strings.Repeat("_include=Patient:organization&", 31), fault.Invalid, "_include", "at most 30"},
+		{"Patient", strings.Repeat("_include=Patient:organization&", 51), fault.Invalid, "_include", "at most 50"},
 		{"Patient", "_format=xml", fault.Unsupported, "_format", "JSON"},
 		{"Patient", "_pretty=1", fault.Invalid, "_pretty", "true or false"},
 		{"Patient", "_include=organization", fault.Invalid, "_include", "Type:parameter"},
