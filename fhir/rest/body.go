@@ -14,7 +14,7 @@ const drained = 32 << 20
 
 // readBody reads what the route expects. A status of 0 stands for the one that the error's code has.
 func (c *call) readBody(w http.ResponseWriter, r *http.Request) (int, error) {
-	if c.rt.payload == noBody {
+	if c.rt.payload == noBody || c.rt.payload == operationBody && r.ContentLength == 0 {
 		return 0, nil
 	}
 	if err := bodyType(c.rt.payload, r.Header); err != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -46,15 +47,30 @@ func (s *server) capabilityStatement() []byte {
 		Object("security", fhir.Build().Bool("cors", false).List("service", smart).
 			String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")).
 		List("resource", resources...).
-		List("interaction", codes(s.routes, systemLevel)...)
+		List("interaction", codes(s.routes, systemLevel)...).
+		List("operation", operations(s.routes, "")...)
 	return append(append([]byte{'['}, rest.Bytes()...), ']')
+}
+
+// operations lists the operations of a resource type, or with "" those of the system, each once.
+func operations(routes []route, typ string) (list []*fhir.Builder) {
+	var seen []string
+	for _, rt := range routes {
+		if rt.operation() && rt.ofType() == typ && !slices.Contains(seen, rt.code) {
+			seen = append(seen, rt.code)
+			name := rt.code[1:]
+			list = append(list, fhir.Build().String("name", name).
+				String("definition", "http://hl7.org/fhir/OperationDefinition/"+cmp.Or(typ, "System")+"-"+name))
+		}
+	}
+	return list
 }
 
 // codes lists the interactions of the given levels, each once.
 func codes(routes []route, levels ...level) (list []*fhir.Builder) {
 	var seen []string
 	for _, rt := range routes {
-		if slices.Contains(levels, rt.level) && !slices.Contains(seen, rt.code) {
+		if slices.Contains(levels, rt.level) && !rt.operation() && !slices.Contains(seen, rt.code) {
 			seen = append(seen, rt.code)
 			list = append(list, fhir.Build().String("code", rt.code))
 		}
@@ -87,7 +103,8 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 		Strings("referencePolicy", "literal").
 		Strings("searchInclude", includes...).
 		Strings("searchRevInclude", reverse...).
-		List("searchParam", params...)
+		List("searchParam", params...).
+		List("operation", operations(s.routes, typ)...)
 }
 
 // reverseIncludes lists, for each type, the reference parameters that are made to point to it. Those that may point to any

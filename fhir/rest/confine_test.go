@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,12 @@ func TestConfinement(t *testing.T) {
 	}
 	for _, row := range rest.RouteCodes() {
 		t.Run(row[0]+" "+row[1], func(t *testing.T) {
+			if strings.HasPrefix(row[0], "$") {
+				if !slices.Contains(confinedOperations, row[0]) {
+					t.Error("no test of confinement is named for this operation")
+				}
+				return
+			}
 			p, ok := policies[row[0]]
 			if !ok {
 				t.Fatal("no policy is declared for this interaction")

@@ -24,6 +24,14 @@
 //	DELETE /{type}?...                   delete           delete.go        https://hl7.org/fhir/R4/http.html#3.1.0.7.1
 //	GET    /{type}, POST /{type}/_search search-type      search.go        https://hl7.org/fhir/R4/http.html#search
 //
+// and the operations, by GET or by POST with a Parameters resource (operations.go):
+//
+//	/CodeSystem/$lookup                      terminology.go  https://hl7.org/fhir/R4/codesystem-operation-lookup.html
+//	/CodeSystem[/{id}]/$validate-code        terminology.go  https://hl7.org/fhir/R4/codesystem-operation-validate-code.html
+//	/CodeSystem[/{id}]/$subsumes             terminology.go  https://hl7.org/fhir/R4/codesystem-operation-subsumes.html
+//	/ValueSet[/{id}]/$expand                 terminology.go  https://hl7.org/fhir/R4/valueset-operation-expand.html
+//	/ValueSet[/{id}]/$validate-code          terminology.go  https://hl7.org/fhir/R4/valueset-operation-validate-code.html
+//
 // HEAD is GET without the body. Conditional interactions (conditional.go) and references by search (target.go) are decided at the
 // point of the commit, so they do not race. A conditional delete of several needs _count=N: up to N are deleted in one commit,
 // more are refused. An update that says what is there makes no version.

@@ -94,7 +94,7 @@ func (s *server) callOf(parent *call, v *fhir.Value) (*call, error) {
 	c.ifMatch = request.Get("ifMatch").String()
 	c.ifNoneMatch = request.Get("ifNoneMatch").String()
 	c.ifNoneExist = request.Get("ifNoneExist").String()
-	if rt.payload != resourceBody {
+	if rt.payload != resourceBody && (rt.payload != operationBody || v.Get("resource") == nil) {
 		return c, nil
 	}
 	return c, c.nest(v.Get("resource"))

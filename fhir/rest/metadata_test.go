@@ -26,7 +26,9 @@ func TestMetadata(t *testing.T) {
 	t.Run("interactions", func(t *testing.T) {
 		want := map[string]bool{}
 		for _, row := range rest.RouteCodes() {
-			want[row[0]] = true
+			if !strings.HasPrefix(row[0], "$") {
+				want[row[0]] = true
+			}
 		}
 		got := map[string]bool{"capabilities": true} // it is this document
 		for _, i := range server.Get("interaction").Items() {
@@ -34,6 +36,29 @@ func TestMetadata(t *testing.T) {
 		}
 		for _, i := range server.Get("resource").At(0).Get("interaction").Items() {
 			got[i.Get("code").String()] = true
+		}
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("operations", func(t *testing.T) {
+		want, got := map[string]bool{}, map[string]bool{}
+		for _, row := range rest.RouteCodes() {
+			if name, is := strings.CutPrefix(row[0], "$"); is {
+				typ, _, _ := strings.Cut(row[2][1:], "/")
+				want[strings.TrimSuffix(typ, row[0])+" "+name] = true
+			}
+		}
+		for _, o := range server.Get("operation").Items() {
+			got[" "+o.Get("name").String()] = true
+		}
+		for _, r := range server.Get("resource").Items() {
+			for _, o := range r.Get("operation").Items() {
+				got[r.Get("type").String()+" "+o.Get("name").String()] = true
+				if !strings.HasSuffix(o.Get("definition").String(), "/"+r.Get("type").String()+"-"+o.Get("name").String()) {
+					t.Errorf("definition %s", o.Get("definition").String())
+				}
+			}
 		}
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 			t.Error(diff)

@@ -10,6 +10,7 @@ import (
 
 	"khamxa/fhir"
 	"khamxa/fhir/store"
+	"khamxa/fhir/terminology"
 	"khamxa/internal/fault"
 )
 
@@ -66,6 +67,10 @@ type Finished struct {
 type Options struct {
 	Store store.Store
 
+	// Charts serves the operations that need more than single resources ($everything, terminology). nil: Store itself, if
+	// it is a store.Charts; else these operations are refused.
+	Charts store.Charts
+
 	// Authorize tells who makes a request. Its errors are *fault.Error: Unauthenticated (401), Forbidden (403), TooMany
 	// (429), Unavailable (503). It is called for every request but GET /metadata.
 	Authorize func(r *http.Request) (Access, error)
@@ -113,7 +118,10 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, pages: seal, routes: routes(), since: o.Clock()}
+	if own, ok := o.Store.(store.Charts); ok && o.Charts == nil {
+		o.Charts = own
+	}
+	s := &server{Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), pages: seal, routes: routes(), since: o.Clock()}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

@@ -27,12 +27,13 @@ const (
 	resourceBody
 	bundleBody
 	formBody
+	operationBody // a Parameters resource, or nothing
 )
 
 // limit is the largest body in bytes.
 func (p payload) limit() int64 {
 	switch p {
-	case resourceBody:
+	case resourceBody, operationBody:
 		return 1 << 20
 	case bundleBody:
 		return 8 << 20
@@ -53,8 +54,11 @@ type route struct {
 	level   level
 	payload payload
 	within  time.Duration // the deadline of the work, passed to the store
-	run     func(s *server, ctx context.Context, c *call) (answer, error)
+	run     handler
 }
+
+// handler does the work of a route.
+type handler func(s *server, ctx context.Context, c *call) (answer, error)
 
 // The deadlines. A search that needs longer is refused: the caller should ask a narrower question.
 const (
@@ -65,7 +69,7 @@ const (
 
 // routes is the whole table. A code that begins with '$' is an operation.
 func routes() []route {
-	return slices.Concat(interactionRoutes(), searchRoutes())
+	return slices.Concat(interactionRoutes(), searchRoutes(), operationRoutes())
 }
 
 // interactionRoutes are the interactions of https://hl7.org/fhir/R4/http.html#summary but for search.

@@ -29,7 +29,7 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := q.Resolve(ctx, nil); err != nil { // no terminology: :in and its like are refused
+	if err := q.Resolve(ctx, s.terms); err != nil {
 		return answer{}, err
 	}
 	if q, err = c.mayAsk(q); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"khamxa/fhir"
+	"khamxa/fhir/terminology"
 	"khamxa/internal/fault"
 )
 
@@ -26,6 +27,7 @@ type server struct {
 	router       *chi.Mux
 	capabilities []byte // CapabilityStatement.rest
 	since        time.Time
+	terms        *terminology.Service
 }
 
 // ServeHTTP sets what every response has, recovers from panics, and routes.
@@ -152,6 +154,9 @@ func (s *server) denied(ctx context.Context, c *call, err error) error {
 // take copies the variables of the path.
 func (c *call) take(vars *chi.Context) {
 	c.typ, c.id, c.version = vars.URLParam("type"), vars.URLParam("id"), vars.URLParam("version")
+	if typ := c.rt.ofType(); typ != "" {
+		c.typ = typ
+	}
 }
 
 // authorize asks who it is and refuses an access that nobody could be held responsible for.

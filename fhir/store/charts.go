@@ -24,8 +24,6 @@ type Charts interface {
 	ReadAt(ctx context.Context, at Seq, references []string) ([]Version, error)
 	// LastChange is the last commit that changed a resource of one of the types, deletions included; 0 if none did. It is cheap.
 	LastChange(ctx context.Context, types ...string) (Seq, error)
-	// Purge erases a patient's record by law: see Purge and Purged.
-	Purge(ctx context.Context, p Purge) (Purged, error)
 }
 
 // CompartmentRequest asks for a page of a patient's record. The zero At means now; a further page carries the first one's At and
@@ -46,29 +44,4 @@ type CompartmentPage struct {
 	At        Seq
 	Resources []Version
 	Next      int64
-}
-
-// Purge asks to erase all that the store holds of a patient: the Patient and every resource in the patient's compartment,
-// deleted ones included, in all their versions. The bodies are gone for good and their index keys with them. Two things stay: what is in
-// the compartment of another patient as well, who has a right to it, and AuditEvents, which prove who saw and who erased and
-// name the patient by id only.
-//
-// The log says what was erased, when and by whom: of each resource one more version, a deletion (EntryChange.Erased). The chain covers
-// hashes of bodies, so Verify still finds it whole, and takes a missing body for damage unless a later commit says that it was
-// erased. After it the resource is Gone, history lists its versions without bodies, and since nobody holds them only unconfined callers see
-// that. Backups that were made before still hold the record.
-type Purge struct {
-	Author  string // who is responsible, as in Transaction
-	Patient string // the id
-}
-
-// Purged says what was erased. A record of over MaxChanges resources is erased in several commits, the Patient in the last one; when that
-// is interrupted, the purge is to be repeated. A record that was erased before gives zero counts and no new commit; an id that was never
-// used is NotFound.
-type Purged struct {
-	Seq       Seq       // the last commit
-	Time      time.Time // of that commit, UTC
-	Resources int
-	Versions  int // bodies that were erased
-	Kept      int // resources that stay because they are in another patient's record too
 }

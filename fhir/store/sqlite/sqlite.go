@@ -65,6 +65,7 @@ type DB struct {
 var (
 	_ store.Store   = (*DB)(nil)
 	_ store.Log     = (*DB)(nil)
+	_ store.Charts  = (*DB)(nil)
 	_ store.Keeper  = (*DB)(nil)
 	_ records.Store = (*DB)(nil)
 )

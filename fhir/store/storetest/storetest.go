@@ -23,6 +23,7 @@ import (
 type Backend interface {
 	store.Store
 	store.Log
+	store.Charts
 	store.Keeper
 	records.Store
 }
@@ -70,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 		{"search links", searchLinkTests},
 		{"confinement", confinementTests},
 		{"log", logTests},
+		{"charts", chartsTests},
 		{"keeper", keeperTests},
 	}
 	for _, g := range groups {

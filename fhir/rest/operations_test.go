@@ -1,0 +1,7 @@
+package rest_test
+
+// confinedOperations are the operations of which a test says what somebody confined to a station gets. Terminology is about no person:
+// TestExpand asks as a doctor.
+var confinedOperations = []string{
+	"$lookup", "$validate-code", "$subsumes", "$expand",
+}
