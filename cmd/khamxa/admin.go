@@ -37,7 +37,8 @@ type operation struct {
 func operations() []operation {
 	return []operation{
 		operationOf("staff-create", createStaff), operationOf("client-create", createClient), operationOf("seed", seedInto),
-		operationOf("import", importInto), operationOf("verify", verifyStore), operationOf("reindex", reindexStore), operationOf("backup", backupStore),
+		operationOf("import", importInto), operationOf("export", exportInto),
+		operationOf("verify", verifyStore), operationOf("reindex", reindexStore), operationOf("backup", backupStore),
 	}
 }
 

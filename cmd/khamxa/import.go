@@ -13,6 +13,7 @@ import (
 
 	"khamxa/fhir/bulk"
 	"khamxa/fhir/rest"
+	"khamxa/fhir/validate"
 	"khamxa/internal/fault"
 )
 
@@ -87,7 +88,7 @@ func importInto(ctx context.Context, c *core, a importArgs, say *speaker) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	loader, err := rest.NewLoader(rest.Options{Store: c.store, BaseURL: c.fhirBase(), Log: c.log, Clock: c.clock}, rest.Access{
+	loader, err := rest.NewLoader(rest.Options{Store: c.store, BaseURL: c.fhirBase(), Validate: validate.Write, Log: c.log, Clock: c.clock}, rest.Access{
 		Author: "system", Allows: func(typ string, _ rest.Verb) bool { return typ != auditType },
 	})
 	if err != nil {
@@ -97,7 +98,7 @@ func importInto(ctx context.Context, c *core, a importArgs, say *speaker) (err e
 	progress := say.progress("bytes")
 	started, told := c.clock(), time.Time{}
 	sum, err := bulk.Import(ctx, bulk.ImportOptions{
-		Store: c.store, Author: "system", Clock: c.clock, Allows: importable, Transaction: loader.Transaction, Base: c.fhirBase(),
+		Store: c.store, Author: "system", Clock: c.clock, Allows: importable, Validate: validate.Write, Transaction: loader.Transaction, Base: c.fhirBase(),
 		Refused: func(r bulk.Refusal) error {
 			if shown++; shown <= mostShown {
 				say.linef("%s", r)

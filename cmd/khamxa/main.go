@@ -22,6 +22,7 @@ func commands() []command {
 		{"client create", "register a program that uses /fhir; prints its id and secret", clientCreate},
 		{"seed", "make a synthetic population", seedPopulation},
 		{"import", "import resources from NDJSON and Bundle files", importFiles},
+		{"export", "write resources to NDJSON files", exportFiles},
 		{"verify", "check the log's chain, the indexes and the figures", verify},
 		{"reindex", "build current state, index and figures again from the log", reindex},
 		{"backup", "write a copy of everything to one file, while serving", backup},

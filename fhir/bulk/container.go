@@ -74,7 +74,7 @@ func (r *reader) resource(raw []byte, line, column int) (store.Change, error) {
 		err = fault.Newf(fault.Invalid, "bulk.resource", "The %s has no id, and an import keeps ids.", res.Type).At(res.Type + ".id")
 	}
 	if err == nil {
-		err = r.check(res)
+		err = relocateAll(r.check(res), line, column)
 	}
 	return changeOf(res), err
 }
@@ -274,6 +274,9 @@ func (r *reader) identify(b *bundle, it *item) {
 // put makes the change of a plain entry, with its references to other entries resolved. unsure says that a reference is none that can be
 // resolved here: a search, or a URN that names no entry.
 func (r *reader) put(it *item, links fhir.Links, strict bool) (c store.Change, unsure bool, err error) {
+	if err := r.check(it.res); err != nil { // as it was sent: what is told is a place in the file
+		return c, false, relocateAll(err, it.line, it.column)
+	}
 	raw := fhir.RewriteReferences(it.res, func(reference string) (string, bool) {
 		if target, ok := links.Resolve(reference, it.fullURL); ok {
 			return target, target != reference
@@ -301,7 +304,7 @@ func (r *reader) put(it *item, links fhir.Links, strict bool) (c store.Change, u
 			return c, unsure, err
 		}
 	}
-	return changeOf(res), unsure, r.check(res)
+	return changeOf(res), unsure, nil
 }
 
 // apart makes a unit of each entry of a Bundle whose entries stand alone.

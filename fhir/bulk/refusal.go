@@ -113,3 +113,18 @@ func relocate(err error, line, column int) error {
 	moved.Message = fmt.Sprintf("%s(line %d, column %d).", f.Message[:at], l+line-1, c)
 	return &moved
 }
+
+// relocateAll is relocate for each of several joined errors.
+func relocateAll(err error, line, column int) error {
+	if err == nil {
+		return nil
+	}
+	list := causes(err)
+	for i := range list {
+		list[i] = relocate(list[i], line, column)
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return errors.Join(list...)
+}

@@ -231,6 +231,40 @@ type Store interface {
 	Search(ctx context.Context, q SearchRequest) (Page, error)
 }
 
+// ScanRequest asks for the state of many resources at one position of the log, page by page.
+type ScanRequest struct {
+	At     Seq    // 0: now; the following pages name the At of the first
+	Cursor string // opaque, from ScanPage.Next; "" from the start
+
+	Types       []string  // nil: all
+	Within      []string  // confine to these holders, nil for no confinement; today's holders decide, as in a search
+	Since       time.Time // only what was written at that moment or later; zero: whenever
+	Deleted     bool      // what is deleted too, as Versions that are Deleted and have no Body
+	Compartment bool      // only what is in the compartment of a patient
+	Patients    []string  // and of one of these (ids), when it is not nil
+	Count       int       // at most so many versions; 0 or more than MaxScan: MaxScan
+}
+
+// ScanPage is one page of a scan. It may hold fewer versions than were asked for, even none, and still have a Next: a page is bounded by
+// the work that it costs and the bytes that it holds. Time is that of the commit At, zero when there is none; it is set on every page.
+type ScanPage struct {
+	At       Seq
+	Time     time.Time
+	Versions []Version
+	Next     string // "" on the last page
+}
+
+// MaxScan is how many versions one page of a scan holds.
+const MaxScan = 5_000
+
+// Scanner reads many resources in one order: that of their first appearance in the log, whatever their type. Pages of one position together
+// are exactly the state at that position, each resource once, in the version that it had then, whatever is written meanwhile and however
+// long it takes: a Cursor stays good after a restart. Bodies that were erased by law are left out. A scan costs the size of the store, not
+// that of what it finds. Errors as in Store; Invalid for a position that the store never had.
+type Scanner interface {
+	Scan(ctx context.Context, q ScanRequest) (ScanPage, error)
+}
+
 // Entry is one commit as a reader of the log sees it.
 type Entry struct {
 	Seq     Seq

@@ -66,6 +66,7 @@ var (
 	_ store.Store   = (*DB)(nil)
 	_ store.Log     = (*DB)(nil)
 	_ store.Charts  = (*DB)(nil)
+	_ store.Scanner = (*DB)(nil)
 	_ store.Keeper  = (*DB)(nil)
 	_ records.Store = (*DB)(nil)
 )

@@ -24,6 +24,7 @@ type Backend interface {
 	store.Store
 	store.Log
 	store.Charts
+	store.Scanner
 	store.Keeper
 	records.Store
 }
@@ -72,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 		{"confinement", confinementTests},
 		{"log", logTests},
 		{"charts", chartsTests},
+		{"scan", scanTests},
 		{"keeper", keeperTests},
 	}
 	for _, g := range groups {
