@@ -82,7 +82,7 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 	var params []*fhir.Builder
 	var includes []string
 	for _, p := range search.Params(typ) {
-		if !p.Kind.Served() {
+		if !p.Served() {
 			continue
 		}
 		params = append(params, fhir.Build().String("name", p.Code).String("definition", p.URL).String("type", p.Kind.String()))

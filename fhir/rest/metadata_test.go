@@ -126,6 +126,16 @@ func valueOf(p *search.Param) string {
 		return "ge2026-01"
 	case search.Number, search.Quantity:
 		return "ge5.4"
+	case search.Composite:
+		if strings.HasSuffix(p.Code, "-coordinate") {
+			return "x$2026$2026"
+		}
+		return "x$2026"
+	case search.Special:
+		if p.Code == "near" {
+			return "20.2|106.2"
+		}
+		return "x"
 	case search.Reference:
 		if len(p.Targets) > 0 {
 			return p.Targets[0] + "/1"

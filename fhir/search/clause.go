@@ -22,14 +22,17 @@ type term struct {
 	base    measure // quantity in base units of UCUM
 	unit    string
 	hasBase bool
+
+	parts []term   // composite
+	area  area     // near
+	words []string // _text, _content
 }
 
 // match reports whether the resource satisfies the clause.
 func (c *Clause) match(r *fhir.Resource) bool {
 	switch c.Modifier {
 	case MissingModifier:
-		populated := !c.Param.each(r.Root, func(*fhir.Value, *path) bool { return false })
-		return c.terms[0].missing != populated
+		return c.terms[0].missing != c.Param.populated(r.Root)
 	case NotModifier:
 		return !c.some(r)
 	case NotInModifier:
@@ -41,53 +44,72 @@ func (c *Clause) match(r *fhir.Resource) bool {
 
 // some reports whether a value of the parameter satisfies a term.
 func (c *Clause) some(r *fhir.Resource) bool {
-	return !c.Param.each(r.Root, func(v *fhir.Value, p *path) bool { return !c.matchNode(v, p) })
+	return !c.Param.each(r.Root, func(v *fhir.Value, p *path) bool { return !c.matchNode(r.Root, v, p) })
 }
 
 // matchNode reports whether the node has a value that satisfies a term.
-func (c *Clause) matchNode(v *fhir.Value, p *path) bool {
-	switch c.Param.Kind {
+func (c *Clause) matchNode(root, v *fhir.Value, p *path) bool {
+	switch {
+	case c.Param.Kind == Composite:
+		return c.matchElement(root, v)
+	case c.needsTerms():
+		return !eachToken(v, p, func(t token) bool { return !c.isConcept(t) })
+	case c.Modifier == IdentifierModifier:
+		i, ok := identifierOf(v, p)
+		return ok && c.any(func(q *term) bool { return q.matchToken(i) })
+	case c.Param.searchesText():
+		return c.any(func(q *term) bool { return q.matchWords(v) })
+	}
+	return satisfied(c.Param.Kind, c.Modifier, v, p, c.any)
+}
+
+// satisfied reports whether the node has a value that any of some terms is satisfied by. The terms are any's to go through.
+func satisfied(kind Kind, m Modifier, v *fhir.Value, p *path, any func(func(*term) bool) bool) bool {
+	switch kind {
 	case Token:
-		return !eachToken(v, p, func(t token) bool {
-			if c.needsTerms() {
-				return !c.isConcept(t)
-			}
-			return !c.any(func(q *term) bool { return q.matchToken(t) })
-		})
+		return tokenSatisfied(m, v, p, any)
 	case String:
 		return !eachText(v, p, func(text string, whole bool) bool {
-			return !c.any(func(q *term) bool { return q.matchText(c.Modifier, text, whole) })
+			return !any(func(q *term) bool { return q.matchText(m, text, whole) })
 		})
 	case Date:
 		return !eachInterval(v, p, func(i interval) bool {
-			return !c.any(func(q *term) bool { return q.matchInterval(i) })
+			return !any(func(q *term) bool { return q.matchInterval(i) })
 		})
 	case Number:
 		return !eachAmount(v, p, func(a *amount) bool {
-			return !c.any(func(q *term) bool { return q.matchNumber(a) })
+			return !any(func(q *term) bool { return q.matchNumber(a) })
 		})
 	case Quantity:
 		return !eachAmount(v, p, func(a *amount) bool {
-			return !c.any(func(q *term) bool { return q.matchQuantity(a) })
+			return !any(func(q *term) bool { return q.matchQuantity(a) })
 		})
 	case URI:
 		return !eachURI(v, p, func(url, version string) bool {
-			return !c.any(func(q *term) bool { return q.matchURI(c.Modifier, url, version) })
+			return !any(func(q *term) bool { return q.matchURI(m, url, version) })
 		})
 	case Reference:
-		return c.matchReference(v, p)
-	default: // Parse refuses what is not served
-		return false
+		t := targetOf(v, p)
+		return t.searchable() && any(func(q *term) bool { return q.matchTarget(t) })
+	default: // near
+		return any(func(q *term) bool { return q.area.holds(v) })
 	}
 }
 
-func (c *Clause) matchReference(v *fhir.Value, p *path) bool {
-	if c.Modifier == IdentifierModifier {
-		i, ok := identifierOf(v, p)
-		return ok && c.any(func(q *term) bool { return q.matchToken(i) })
+func tokenSatisfied(m Modifier, v *fhir.Value, p *path, any func(func(*term) bool) bool) bool {
+	switch m {
+	case TextModifier:
+		return !eachLabel(v, p, func(text string) bool {
+			folded := Fold(text)
+			return !any(func(q *term) bool { return q.startsPart(folded, true) })
+		})
+	case OfTypeModifier:
+		return any(func(q *term) bool { return q.matchTyped(v, p) })
+	default:
+		return !eachToken(v, p, func(t token) bool {
+			return !any(func(q *term) bool { return q.matchToken(t) })
+		})
 	}
-	t := targetOf(v, p)
-	return t.searchable() && c.any(func(q *term) bool { return q.matchTarget(t) })
 }
 
 func (c *Clause) any(f func(*term) bool) bool {
@@ -101,49 +123,66 @@ func (c *Clause) any(f func(*term) bool) bool {
 
 // Ranges are the key ranges to read when this clause drives the search: every resource that the whole query matches has at
 // least one key in one of them. They hold more than what matches, the same resource may turn up several times, and ranges
-// may overlap. ok is false for a clause that cannot drive: :missing=true, :not and :not-in.
+// may overlap. ok is false for a clause that cannot drive: :missing=true, :not, :not-in, _text and _content.
 func (c *Clause) Ranges() (ranges []Range, ok bool) {
-	prefix := c.Param.prefix
 	switch {
-	case c.Modifier == NotModifier, c.Modifier == NotInModifier:
+	case c.Modifier == NotModifier, c.Modifier == NotInModifier, c.Param.searchesText():
 		return nil, false
-	case c.Modifier == MissingModifier:
-		if c.terms[0].missing {
-			return nil, false
-		}
-		return []Range{PrefixRange(prefix)}, true
+	case c.Modifier == MissingModifier && c.terms[0].missing:
+		return nil, false
 	}
-	if c.needsTerms() {
-		return append(c.conceptRanges(prefix+formToken, nil), ExactRange(prefix+formOverflow)), true
+	for _, source := range c.Param.sources {
+		ranges = c.keyRanges(source.prefix, ranges)
 	}
-	ranges = make([]Range, 0, 4*len(c.terms)+1)
-	for i := range c.terms {
-		ranges = c.terms[i].ranges(c, prefix, ranges)
-	}
-	return append(ranges, ExactRange(prefix+formOverflow)), true
+	return ranges, true
 }
 
-func (t *term) ranges(c *Clause, prefix string, out []Range) []Range {
-	switch c.Param.Kind {
+// keyRanges are the ranges among the keys that begin with prefix.
+func (c *Clause) keyRanges(prefix string, out []Range) []Range {
+	switch {
+	case c.Modifier == MissingModifier, c.Modifier == TextModifier:
+		return append(out, PrefixRange(prefix))
+	case c.needsTerms():
+		out = c.conceptRanges(prefix+formToken, out)
+	default:
+		for i := range c.terms {
+			out = c.termRanges(&c.terms[i], prefix, out)
+		}
+	}
+	return append(out, ExactRange(prefix+formOverflow))
+}
+
+func (c *Clause) termRanges(t *term, prefix string, out []Range) []Range {
+	switch {
+	case c.Param.Kind == Composite:
+		return t.compositeRanges(c.Param, prefix, out)
+	case c.Modifier == IdentifierModifier:
+		return t.tokenRanges(prefix+formIdentifier, out)
+	case c.Param.Kind == Date:
+		return t.dateRanges(prefix, c.together, out)
+	}
+	return t.ranges(c.Param.Kind, c.Modifier, prefix, out)
+}
+
+// ranges are the keys that can satisfy the term, of a parameter or a composite's part of the kind.
+func (t *term) ranges(kind Kind, m Modifier, prefix string, out []Range) []Range {
+	switch kind {
 	case Token:
 		return t.tokenRanges(prefix+formToken, out)
 	case String:
-		return t.textRanges(prefix+formString, c.Modifier, out)
+		return t.textRanges(prefix+formString, m, out)
 	case Date:
-		return t.dateRanges(prefix, c.together, out)
+		return someValues.ranges(prefix, t.window(), out)
 	case Number:
 		return t.numberRanges(prefix, out)
 	case Quantity:
 		return t.quantityRanges(prefix, out)
 	case URI:
-		return t.uriRanges(prefix+formURI, c.Modifier, out)
+		return t.uriRanges(prefix+formURI, m, out)
 	case Reference:
-		if c.Modifier == IdentifierModifier {
-			return t.tokenRanges(prefix+formIdentifier, out)
-		}
 		return t.targetRanges(prefix+formReference, out)
-	default: // Parse refuses what is not served
-		return out
+	default: // near
+		return append(out, ExactRange(prefix+formPresence))
 	}
 }
 

@@ -193,8 +193,8 @@ func (q *Query) sort(value string) error {
 			switch {
 			case p == nil:
 				return invalid("_sort", "%s has no search parameter %s to sort by. It has: %s.", part.Type, strconv.Quote(code), served(part.Type))
-			case !p.Kind.Served():
-				return unsupported("_sort", "The parameter %s is of type %s, which cannot be sorted by.", code, p.Kind)
+			case p.Kind == Composite || p.Kind == Special:
+				return unsupported("_sort", "The parameter %s is of type %s, which has no order to sort by.", code, p.Kind)
 			}
 			part.Sort = append(part.Sort, SortKey{Param: p, Descending: descending})
 		}

@@ -10,3 +10,6 @@ func Compartments() map[string][]string {
 	}
 	return all
 }
+
+// Compiled are the numbers of paths and of parts that the parameter was compiled into.
+func (p *Param) Compiled() (paths, parts int) { return len(p.paths), len(p.parts) }

@@ -21,7 +21,7 @@ func Extract(r *fhir.Resource) Index {
 	x := extractor{keys: make([]string, 1, 48)}
 	x.keys[0] = TypeKey(r.Type)
 	for _, p := range table[r.Type] {
-		if p.Kind.Served() {
+		if !p.Derived() {
 			x.param(p, r.Root)
 		}
 	}
@@ -67,13 +67,21 @@ type extractor struct {
 	dates []interval
 }
 
-// param adds the keys of one parameter.
+// param adds the keys of one parameter. Those for searching text have none: the words of a narrative would be most of the index.
 func (x *extractor) param(p *Param, root *fhir.Value) {
+	if p.searchesText() {
+		return
+	}
 	start, populated := len(x.keys), false
 	x.dates = x.dates[:0]
 	p.each(root, func(v *fhir.Value, path *path) bool {
-		populated = true
-		x.node(p, v, path)
+		if p.parts != nil {
+			populated = populated || p.whole(root, v)
+			x.composite(p, root, v)
+		} else {
+			populated = true
+			x.node(p.Kind, p.prefix, v, path)
+		}
 		return len(x.keys)-start+len(x.dates) < maxKeys
 	})
 	forms := onlyValue
@@ -91,17 +99,17 @@ func (x *extractor) param(p *Param, root *fhir.Value) {
 	}
 }
 
-// node adds the keys of one node.
-func (x *extractor) node(p *Param, v *fhir.Value, path *path) {
-	switch p.Kind {
+// node adds the keys of one node of a parameter of the kind.
+func (x *extractor) node(kind Kind, prefix string, v *fhir.Value, path *path) {
+	switch kind {
 	case Token:
 		eachToken(v, path, func(t token) bool {
-			x.keys = append(x.keys, p.prefix+formToken+tokenKey(t))
+			x.keys = append(x.keys, prefix+formToken+tokenKey(t))
 			return true
 		})
 	case String:
 		eachText(v, path, func(text string, whole bool) bool {
-			x.text(p.prefix+formString, text, whole)
+			x.text(prefix+formString, text, whole)
 			return true
 		})
 	case Date:
@@ -111,22 +119,22 @@ func (x *extractor) node(p *Param, v *fhir.Value, path *path) {
 		})
 	case Number:
 		eachAmount(v, path, func(a *amount) bool {
-			x.number(p.prefix, a)
+			x.number(prefix, a)
 			return true
 		})
 	case Quantity:
 		eachAmount(v, path, func(a *amount) bool {
-			x.quantity(p.prefix, a)
+			x.quantity(prefix, a)
 			return true
 		})
 	case URI:
 		eachURI(v, path, func(url, _ string) bool {
-			x.keys = append(x.keys, p.prefix+formURI+cut(url, maxToken))
+			x.keys = append(x.keys, prefix+formURI+cut(url, maxToken))
 			return true
 		})
 	case Reference:
-		x.reference(p, v, path)
-	default: // not served: such a parameter has presence, and no values
+		x.reference(prefix, v, path)
+	default: // near has presence, and no values; elements of a composite have parts
 	}
 }
 
@@ -145,11 +153,11 @@ func (x *extractor) text(prefix, text string, whole bool) {
 	})
 }
 
-func (x *extractor) reference(p *Param, v *fhir.Value, path *path) {
+func (x *extractor) reference(prefix string, v *fhir.Value, path *path) {
 	if t := targetOf(v, path); t.searchable() {
-		x.keys = append(x.keys, p.prefix+formReference+targetKey(t))
+		x.keys = append(x.keys, prefix+formReference+targetKey(t))
 	}
 	if i, ok := identifierOf(v, path); ok {
-		x.keys = append(x.keys, p.prefix+formIdentifier+tokenKey(i))
+		x.keys = append(x.keys, prefix+formIdentifier+tokenKey(i))
 	}
 }

@@ -69,7 +69,7 @@ func (i Include) Ways(resourceType string) []Include {
 func (i Include) Ranges(reference string) []Range {
 	ref := fhir.ParseReference(reference)
 	t := term{typ: ref.Type, id: ref.ID}
-	ranges := t.targetRanges(i.Param.prefix+formReference, nil)
+	ranges := t.targetRanges(i.Param.prefix+formReference, nil) // references are never derived
 	return append(ranges, ExactRange(i.Param.prefix+formOverflow))
 }
 

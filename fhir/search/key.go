@@ -19,6 +19,7 @@ import (
 //	u  quantity   unit U+0001 10 digits, of a quantity with a UCUM unit, in base units
 //	w  wide       a number or quantity that is no point: a range, a comparator, sampled data
 //	x  uri        a URL without a canonical's version
+//	c  composite  code U+0001, and a key of the second part from its form on
 //	p  presence   populated with nothing that can be searched
 //	o  overflow   more keys than are kept
 //
@@ -32,6 +33,7 @@ const (
 	formBase       = "u|"
 	formWide       = "w|"
 	formURI        = "x|"
+	formComposite  = "c|"
 	formPresence   = "p|"
 	formOverflow   = "o|"
 

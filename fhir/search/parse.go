@@ -142,8 +142,8 @@ func (q *Query) clause(name, value string) (Clause, error) {
 	if p == nil {
 		return Clause{}, invalid(name, "%s has no search parameter %s. It has: %s.", q.Type, strconv.Quote(code), served(q.Type))
 	}
-	if !p.Kind.Served() {
-		return Clause{}, unsupported(name, "The parameter %s is of type %s, which is not served yet.", code, p.Kind)
+	if !p.Served() {
+		return Clause{}, unsupported(name, "This server has no named queries, so the parameter %s means nothing to it.", code)
 	}
 	c := Clause{Param: p}
 	targetType, err := c.modifier(name, modifier)
@@ -171,13 +171,15 @@ func (q *Query) clause(name, value string) (Clause, error) {
 
 // modifiers are those that each kind takes.
 var modifiers = map[Kind][]Modifier{
-	Token:     {MissingModifier, NotModifier, InModifier, NotInModifier, BelowModifier, AboveModifier},
+	Token:     {MissingModifier, NotModifier, TextModifier, InModifier, NotInModifier, BelowModifier, AboveModifier, OfTypeModifier},
 	String:    {MissingModifier, ExactModifier, ContainsModifier},
 	Date:      {MissingModifier},
 	Reference: {MissingModifier, IdentifierModifier, TypeModifier},
 	Number:    {MissingModifier},
 	Quantity:  {MissingModifier},
 	URI:       {MissingModifier, BelowModifier, AboveModifier},
+	Composite: {MissingModifier},
+	Special:   {MissingModifier},
 }
 
 // modifier sets the clause's modifier and gives the resource type that [type] names.
@@ -216,7 +218,7 @@ func joinModifiers(list []Modifier) string {
 func served(resourceType string) string {
 	var names []string
 	for _, p := range Params(resourceType) {
-		if p.Kind.Served() {
+		if p.Served() {
 			names = append(names, p.Code)
 		}
 	}
@@ -277,5 +279,5 @@ func Serves(resourceType, name string) bool {
 		return true
 	}
 	p := Lookup(resourceType, base)
-	return p != nil && p.Kind.Served()
+	return p != nil && p.Served()
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"khamxa/fhir"
 	"khamxa/fhir/search"
 	"khamxa/internal/fault"
 )
@@ -56,7 +57,7 @@ func checkRefused(t *testing.T, tests []refusal) {
 func TestParseRefusesClauses(t *testing.T) {
 	checkRefused(t, []refusal{
 		{"Nobody", "", fault.Invalid, "_type", `"Nobody" is not a resource type`},
-		{"Patient", "nmae=x", fault.Invalid, "nmae", `Patient has no search parameter "nmae". It has: _id, _lastUpdated, _profile, _security, _source, _tag, active, address,`},
+		{"Patient", "nmae=x", fault.Invalid, "nmae", `Patient has no search parameter "nmae". It has: _content, _id, _lastUpdated, _profile, _security, _source, _tag, _text, active, address,`},
 		{"Patient", "Name=x", fault.Invalid, "Name", "no search parameter"},
 		{"Observation", "value-quantity=five", fault.Invalid, "value-quantity", `begins with "fi", which is no prefix`},
 		{"Observation", "value-quantity=gt", fault.Invalid, "value-quantity", "is no number"},
@@ -72,12 +73,33 @@ func TestParseRefusesClauses(t *testing.T) {
 		{"ValueSet", "url:below=urn:oid:1.2.3", fault.Invalid, "url:below", "is no URL"},
 		{"ValueSet", "url:above=abc", fault.Invalid, "url:above", "is no URL"},
 		{"Patient", "_profile=%7C1", fault.Invalid, "_profile", "is no URL"},
-		{"Observation", "code-value-quantity=a$5", fault.Unsupported, "code-value-quantity", "composite"},
-		{"Patient", "_text=x", fault.Unsupported, "_text", "special"},
+		{"Observation", "code-value-quantity=a", fault.Invalid, "code-value-quantity", "must be 2 values separated by $: token$quantity"},
+		{"Observation", "code-value-quantity=a$5$6", fault.Invalid, "code-value-quantity", "2 values"},
+		{"Observation", "code-value-quantity=a$", fault.Invalid, "code-value-quantity", "lacks a part"},
+		{"Observation", "code-value-quantity=$5", fault.Invalid, "code-value-quantity", "lacks a part"},
+		{"Observation", "code-value-quantity=a$five", fault.Invalid, "code-value-quantity", "no prefix"},
+		{"Observation", "code-value-quantity:not=a$5", fault.Invalid, "code-value-quantity:not", "It takes: :missing."},
+		{"MolecularSequence", "chromosome-variant-coordinate=1$2", fault.Invalid, "chromosome-variant-coordinate", "token$number$number"},
+		{"Observation", "subject:above=Patient/1", fault.Invalid, "subject:above", "It takes: :missing, :identifier, :[type]."},
+		{"Patient", "_query=x", fault.Unsupported, "_query", "no named queries"},
+		{"Patient", "_text=--", fault.Invalid, "_text", "no word"},
+		{"Patient", "_text:exact=a", fault.Invalid, "_text:exact", "It takes: :missing."},
+		{"Location", "near=20.1", fault.Invalid, "near", "latitude|longitude|distance|unit"},
+		{"Location", "near=91|0", fault.Invalid, "near", "from -90 to 90"},
+		{"Location", "near=10|181", fault.Invalid, "near", "from -180 to 180"},
+		{"Location", "near=10|a", fault.Invalid, "near", "latitude|longitude"},
+		{"Location", "near=10|NaN", fault.Invalid, "near", "latitude|longitude"},
+		{"Location", "near=10|10|-1", fault.Invalid, "near", "latitude|longitude"},
+		{"Location", "near=10|10|1|kg", fault.Invalid, "near", "must be a length"},
+		{"Location", "near=10|10|1|km|x", fault.Invalid, "near", "latitude|longitude"},
+		{"Observation", "code:of-type=a|b|c", fault.Invalid, "code:of-type", "is for identifiers"},
+		{"Patient", "identifier:of-type=a|b", fault.Invalid, "identifier:of-type", "system|code|value"},
+		{"Patient", "identifier:of-type=a||c", fault.Invalid, "identifier:of-type", "system|code|value"},
+		{"Patient", "gender:text=%CC%81", fault.Invalid, "gender:text", "nothing to search for"},
 		{"Patient", "name:fuzzy=x", fault.Invalid, "name:fuzzy", `does not take the modifier ":fuzzy". It takes: :missing, :exact, :contains.`},
 		{"Patient", "name:=x", fault.Invalid, "name:", "modifier"},
 		{"Patient", "name:not=x", fault.Invalid, "name:not", "modifier"},
-		{"Patient", "gender:text=x", fault.Invalid, "gender:text", "It takes: :missing, :not, :in, :not-in, :below, :above."},
+		{"Patient", "gender:contains=x", fault.Invalid, "gender:contains", "It takes: :missing, :not, :text, :in, :not-in, :below, :above, :of-type."},
 		{"Observation", "code:below=8480-6", fault.Invalid, "code:below", "must be written system|code"},
 		{"Observation", "code:above=http://loinc.org|", fault.Invalid, "code:above", "must be written system|code"},
 		{"Observation", "code:in=", fault.Invalid, "code:in", "has no value"},
@@ -114,7 +136,7 @@ func TestParseRefusesControls(t *testing.T) {
 		{"Patient", "_count=1&_count=2", fault.Invalid, "_count", "once"},
 		{"Patient", "_sort=nope", fault.Invalid, "_sort", "to sort by"},
 		{"Patient", "_sort=", fault.Invalid, "_sort", "once"},
-		{"Observation", "_sort=code-value-quantity", fault.Unsupported, "_sort", "cannot be sorted by"},
+		{"Observation", "_sort=code-value-quantity", fault.Unsupported, "_sort", "no order to sort by"},
 		{"Patient", "_total=some", fault.Invalid, "_total", "none, estimate or accurate"},
 		{"Patient", "_summary=all", fault.Invalid, "_summary", "true, text, data, count or false"},
 		{"Patient", "_elements=name&_summary=true", fault.Invalid, "_summary", "together"},
@@ -186,39 +208,52 @@ func TestParseDefaults(t *testing.T) {
 	}
 }
 
-// FuzzSearch: whatever is asked, the answer is a query or a sentence; a query can be rebuilt from its values and says the
-// same of a resource, and a match is reached by every driving clause.
+// FuzzSearch: whatever is asked of whichever type, the answer is a query or a sentence; a query can be rebuilt from its values and
+// says the same of a resource, and a match is reached by every driving clause.
 func FuzzSearch(f *testing.F) {
 	for _, s := range []string{
 		"name=nguyen&birthdate=ge1950&gender=female", "identifier=http://fhir.hl7.org.vn/core/sid/cccd|036158004321", "name:exact=Hòa", "_id=hoa,b",
 		`name=a\,b\|c`, "_lastUpdated=ap2026-03-02T08:15:30.250 07:00", "general-practitioner:Practitioner=duc", "address:contains=ninh&_sort=-name", "birthdate=ne1958,sa1957-12-31",
+		"component-value-quantity=gt140|http://unitsofmeasure.org|mm[Hg]&_sort=component-value-quantity", "combo-code-value-quantity=8480-6$ge1e2||mm[Hg]", "value-quantity=ap.5e-3,-1||",
+		"near=20.2|106.2|10|km&_sort=name", "_text=huyet ap&_content=a", "identifier:of-type=|MR|1", "code:text=huyết", "_profile:below=http://x/", "_source:above=http://x/a/b#c", "code:in=ValueSet/x",
 	} {
 		f.Add(s)
 	}
-	patient := load(f, "patient")
-	keys := search.Extract(patient).Keys
+	type indexed struct {
+		r    *fhir.Resource
+		keys []string
+	}
+	var all []indexed
+	for _, r := range []*fhir.Resource{
+		load(f, "patient"), load(f, "blood-pressure"), load(f, "glucose"),
+		read(f, `{"resourceType":"Location","meta":{"source":"http://x/a","profile":["http://x/b|1"]},"text":{"div":"<div>huyết áp</div>"},"position":{"latitude":20.2,"longitude":106.2}}`),
+	} {
+		all = append(all, indexed{r, search.Extract(r).Keys})
+	}
 	f.Fuzz(func(t *testing.T, query string) {
 		values, err := url.ParseQuery(query)
 		if err != nil {
 			return
 		}
-		q, err := search.Parse("Patient", values)
-		if err != nil {
-			if fault.CodeOf(err) == fault.Internal || fault.MessageOf(err) == "" {
-				t.Fatalf("%q: %v", query, err)
+		for _, x := range all {
+			q, err := search.Parse(x.r.Type, values)
+			if err != nil {
+				if fault.CodeOf(err) == fault.Internal || fault.MessageOf(err) == "" {
+					t.Fatalf("%q: %v", query, err)
+				}
+				continue
 			}
-			return
-		}
-		again, err := search.Parse("Patient", q.Values)
-		if err != nil || again.Match(patient) != q.Match(patient) {
-			t.Fatalf("%q again as %q: %v", query, q.Values.Encode(), err)
-		}
-		for _, k := range q.Sort {
-			k.Value(patient)
-		}
-		for i := range q.Clauses {
-			if q.Match(patient) && !reached(t, &q.Clauses[i], keys) {
-				t.Fatalf("%q matches and is not reached by clause %d", query, i)
+			again, err := search.Parse(x.r.Type, q.Values)
+			if err != nil || again.Match(x.r) != q.Match(x.r) {
+				t.Fatalf("%q again as %q: %v", query, q.Values.Encode(), err)
+			}
+			for _, k := range q.Sort {
+				k.Value(x.r)
+			}
+			for i := range q.Clauses {
+				if q.Match(x.r) && !reached(t, &q.Clauses[i], x.keys) {
+					t.Fatalf("%q matches and is not reached by clause %d", query, i)
+				}
 			}
 		}
 	})

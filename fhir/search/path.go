@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"khamxa/fhir"
@@ -13,7 +14,7 @@ type row struct {
 	typ, code string
 	kind      Kind
 	url       string // below http://hl7.org/fhir/SearchParameter/
-	paths     string // separated by spaces, see compilePath
+	paths     string // separated by spaces, see compilePaths
 	targets   string // separated by spaces; "" for any
 }
 
@@ -33,14 +34,32 @@ func compile(rows []row) map[string][]*Param {
 		if r.targets != "" {
 			p.Targets = strings.Split(r.targets, " ")
 		}
-		if r.kind.Served() {
-			for text := range strings.FieldsSeq(r.paths) {
-				p.paths = append(p.paths, compilePath(text))
-			}
-		}
+		p.compilePaths(r.paths)
 		t[r.typ] = append(t[r.typ], p)
 	}
+	for _, list := range t {
+		derive(list)
+	}
 	return t
+}
+
+// compilePaths reads the paths of a row; for a composite parameter also its parts, each after a dollar and its kind.
+func (p *Param) compilePaths(text string) {
+	paths := &p.paths
+	for words := strings.Fields(text); len(words) > 0; words = words[1:] {
+		if words[0] == "$" {
+			p.parts = append(p.parts, part{kind: kindOf(words[1])})
+			paths = &p.parts[len(p.parts)-1].paths
+			words = words[1:]
+			continue
+		}
+		*paths = append(*paths, compilePath(words[0]))
+	}
+}
+
+// kindOf is the kind that the table writes as it stands in this package.
+func kindOf(name string) Kind {
+	return Kind(slices.IndexFunc(kindNames[:], func(s string) bool { return strings.EqualFold(s, name) }))
 }
 
 // path leads from a resource to the values of a parameter.
@@ -49,6 +68,8 @@ type path struct {
 	leaf   string // the data type at its end
 	target string // with leaf Reference: only references to this type
 	system string // with leaf code: the code system that the binding implies
+
+	fromRoot bool // of a composite's part: from the resource, not from the element
 }
 
 // step goes to a member; arrays are gone through item by item.
@@ -59,13 +80,14 @@ type step struct {
 }
 
 // compilePath reads the table's path language: steps separated by dots, each with an optional [0] or [member=literal];
-// after a colon the data type, with {Type} or =SYSTEM.
+// after a colon the data type, with {Type} or =SYSTEM. A slash in front of a composite's part begins at the resource.
 func compilePath(text string) path {
 	var p path
 	route, leaf, _ := strings.Cut(text, ":")
 	leaf, p.system, _ = strings.Cut(leaf, "=")
 	leaf, target, _ := strings.Cut(leaf, "{")
 	p.leaf, p.target = leaf, strings.TrimSuffix(target, "}")
+	route, p.fromRoot = strings.CutPrefix(route, "/")
 	if route == "" {
 		return p
 	}

@@ -107,6 +107,8 @@ const (
 	NotInModifier      Modifier = "not-in"
 	BelowModifier      Modifier = "below"
 	AboveModifier      Modifier = "above"
+	TextModifier       Modifier = "text"
+	OfTypeModifier     Modifier = "of-type"
 )
 
 // Clause is one parameter with its values: it holds when any of its terms does (or, with :not, when none does).

@@ -6,8 +6,7 @@
 // matches: a missing key form may cost speed, never correctness.
 //
 // It is pure: no database, no network, no clock. Stores, the FHIR face, the registry and consult may call it. The table is
-// generated from the official definitions (see gen); parameters of the kinds composite and special
-// are in it and are refused by Parse until they are served.
+// generated from the official definitions (see gen): every parameter of every type, of all nine kinds.
 package search
 
 import (
@@ -20,7 +19,7 @@ import (
 // Kind is the type of a search parameter (R4, search.html#ptypes).
 type Kind uint8
 
-// The kinds. Those up to URI are served.
+// The kinds. All are served, except for parameters of which Param.Served says no.
 const (
 	Token Kind = iota + 1
 	Reference
@@ -38,9 +37,6 @@ var kindNames = [...]string{"", "token", "reference", "string", "date", "number"
 // String is the R4 code of the kind.
 func (k Kind) String() string { return kindNames[k] }
 
-// Served reports whether Parse accepts parameters of the kind.
-func (k Kind) Served() bool { return k >= Token && k <= URI }
-
 // Param is one search parameter of one resource type.
 type Param struct {
 	Type    string   // the resource type it searches
@@ -49,9 +45,15 @@ type Param struct {
 	URL     string   // the canonical URL of its definition
 	Targets []string // resource types that a reference may point to, sorted; nil for any and for other kinds
 
-	prefix string // of its keys: "Type|code|"
-	paths  []path
+	prefix  string // of its keys: "Type|code|"
+	paths   []path
+	parts   []part   // of a composite one, see composite.go
+	sources []*Param // whose keys are looked at: itself, or see derived.go
 }
+
+// Served reports whether Parse accepts the parameter. It refuses _query, which names a query that a server has made for itself
+// and is no condition on a resource; this one has none.
+func (p *Param) Served() bool { return p.Code != "_query" }
 
 // Params are the parameters of a resource type, sorted by code, those for all types (_id, _lastUpdated, ...) included. The
 // slice must not be changed. A name that is no resource type has none.

@@ -23,16 +23,40 @@ func (c *Clause) term(name, text string) (term, error) {
 		return term{missing: missing}, nil
 	case c.needsTerms():
 		return c.conceptTerm(name, text)
-	case c.Param.Kind == Token || c.Modifier == IdentifierModifier:
+	case c.Modifier == IdentifierModifier:
 		return tokenTerm(name, text)
-	case c.Param.Kind == Quantity:
+	case c.Modifier == OfTypeModifier:
+		return c.typedTerm(name, text)
+	case c.Modifier == TextModifier:
+		return c.plainTerm(String, name, text)
+	case c.Param.Kind == Composite:
+		return c.compositeTerm(name, text)
+	case c.Param.searchesText():
+		text, err := unescape(name, text)
+		if err != nil {
+			return term{}, err
+		}
+		return wordsTerm(name, text)
+	}
+	return c.plainTerm(c.Param.Kind, name, text)
+}
+
+// plainTerm reads one value, still escaped, as the kind writes it.
+func (c *Clause) plainTerm(kind Kind, name, text string) (term, error) {
+	switch kind { // those that take bars apart before they unescape
+	case Token:
+		return tokenTerm(name, text)
+	case Quantity:
 		return quantityTerm(name, text)
+	case Special:
+		return nearTerm(name, text)
+	default:
 	}
 	text, err := unescape(name, text)
 	if err != nil {
 		return term{}, err
 	}
-	switch c.Param.Kind {
+	switch kind {
 	case Date:
 		return dateTerm(name, text)
 	case Number:
@@ -41,7 +65,7 @@ func (c *Clause) term(name, text string) (term, error) {
 		return c.uriTerm(name, text)
 	case Reference:
 		return c.referenceTerm(name, text)
-	default: // a string: tokens are read above, and Parse refuses what is not served
+	default:
 		return textTerm(name, text)
 	}
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"khamxa/fhir"
@@ -47,6 +48,57 @@ func eachToken(v *fhir.Value, p *path, f func(token) bool) bool {
 func pair(v *fhir.Value, member string, f func(token) bool) bool {
 	t := token{system: v.Get("system").String(), code: v.Get(member).String()}
 	return t == token{} || f(t)
+}
+
+// eachLabel calls f for the texts of a node that name its code to people, until f answers false; it reports whether f never did
+// (R4, search.html#token, the modifier :text).
+func eachLabel(v *fhir.Value, p *path, f func(string) bool) bool {
+	text := func(v *fhir.Value) bool { return v.Kind() != fhir.String || f(v.String()) }
+	switch p.leaf {
+	case "CodeableConcept":
+		for c := v.Get("coding").First(); c != nil; c = c.Next() {
+			if !text(c.Get("display")) {
+				return false
+			}
+		}
+		return text(v.Get("text"))
+	case "Coding":
+		return text(v.Get("display"))
+	case "Identifier":
+		return text(v.Get("type").Get("text"))
+	}
+	return true // other tokens have none
+}
+
+// typedTerm reads system|code|value of the modifier :of-type.
+func (c *Clause) typedTerm(name, text string) (term, error) {
+	if !slices.ContainsFunc(c.Param.paths, func(p path) bool { return p.leaf == "Identifier" }) {
+		return term{}, invalid(name, "The modifier :of-type is for identifiers, and %s is none.", c.Param.Code)
+	}
+	parts := split(text, '|')
+	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+		return term{}, invalid(name, "The value of %s must be written system|code|value: the type of the identifier, and its value.", name)
+	}
+	for i := range parts {
+		var err error
+		if parts[i], err = unescape(name, parts[i]); err != nil {
+			return term{}, err
+		}
+	}
+	return term{system: parts[0], typ: parts[1], code: parts[2]}, nil
+}
+
+// matchTyped reports whether the node is an identifier of the term's type with its value.
+func (t *term) matchTyped(v *fhir.Value, p *path) bool {
+	if p.leaf != "Identifier" || !v.Get("value").IsString(t.code) {
+		return false
+	}
+	for c := v.Get("type").Get("coding").First(); c != nil; c = c.Next() {
+		if c.Get("code").IsString(t.typ) && c.Get("system").String() == t.system {
+			return true
+		}
+	}
+	return false
 }
 
 // deceased evaluates Patient.deceased.exists() and Patient.deceased != false.

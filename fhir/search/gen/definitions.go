@@ -24,6 +24,17 @@ type param struct {
 	Type         string
 	Expression   string
 	Target       []string
+	Component    []struct{ Definition, Expression string } // of a composite
+}
+
+// typeOf is the type of the parameter with that URL, "" if there is none.
+func (d *definitions) typeOf(url string) string {
+	for i := range d.params {
+		if d.params[i].URL == url {
+			return d.params[i].Type
+		}
+	}
+	return ""
 }
 
 type element struct {

@@ -30,8 +30,11 @@ var (
 //
 // Choices are spelled out (effectiveDateTime, effectivePeriod), so that nothing has to be guessed at run time.
 func (d *definitions) paths(base string, p param) ([]string, error) {
-	if p.Expression == "" || p.Type == "composite" || p.Type == "special" {
-		return nil, nil
+	switch {
+	case p.Expression == "":
+		return textPaths[p.Code], nil
+	case p.Type == "composite":
+		return d.composite(base, p)
 	}
 	// The one expression that is a condition. It is evaluated by hand: search/token.go, deceased.
 	if p.Expression == "Patient.deceased.exists() and Patient.deceased != false" {
@@ -47,7 +50,7 @@ func (d *definitions) paths(base string, p param) ([]string, error) {
 		if root != base && root != "Resource" && root != "DomainResource" {
 			continue
 		}
-		found, err := d.branch(base, rest, p.Type)
+		found, err := d.branch(cursor{at: base, typ: base}, rest, p.Type)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", branch, err)
 		}
@@ -63,10 +66,21 @@ func (d *definitions) paths(base string, p param) ([]string, error) {
 	return paths, nil
 }
 
-// branch compiles one dotted path, without its root.
-func (d *definitions) branch(base, expression, kind string) ([]string, error) {
-	cursors := []cursor{{at: base, typ: base}}
-	target := ""
+// textPaths are those of the parameters for which the definitions have no expression. _query names a query, and is none itself.
+var textPaths = map[string][]string{"_text": {"text.div:xhtml"}, "_content": {":Resource"}}
+
+// branch compiles one dotted path that begins at the cursor.
+func (d *definitions) branch(from cursor, expression, kind string) ([]string, error) {
+	cursors, target, err := d.walk(from, expression)
+	if err != nil {
+		return nil, err
+	}
+	return leaves(cursors, kind, target)
+}
+
+// walk goes along a dotted path. target is the type that where(resolve() is Type) asks for.
+func (d *definitions) walk(from cursor, expression string) (cursors []cursor, target string, err error) {
+	cursors = []cursor{from}
 	for _, step := range split(expression) {
 		switch {
 		case whereLiteral.MatchString(step):
@@ -79,7 +93,7 @@ func (d *definitions) branch(base, expression, kind string) ([]string, error) {
 			target = "{" + whereResolve.FindStringSubmatch(step)[1] + "}"
 		case asType.MatchString(step):
 			want := asType.FindStringSubmatch(step)[1]
-			cursors = slices.DeleteFunc(cursors, func(c cursor) bool { return c.typ != want && superType[c.typ] != want })
+			cursors = slices.DeleteFunc(cursors, func(c cursor) bool { return !strings.EqualFold(c.typ, want) && superType[c.typ] != want })
 		case pathStep.MatchString(step):
 			var next []cursor
 			for _, c := range cursors {
@@ -87,13 +101,13 @@ func (d *definitions) branch(base, expression, kind string) ([]string, error) {
 			}
 			cursors = next
 		default:
-			return nil, fmt.Errorf("step %q is not understood", step)
+			return nil, "", fmt.Errorf("step %q is not understood", step)
 		}
 		if len(cursors) == 0 {
-			return nil, fmt.Errorf("step %q leads nowhere", step)
+			return nil, "", fmt.Errorf("step %q leads nowhere", step)
 		}
 	}
-	return leaves(cursors, kind, target)
+	return cursors, target, nil
 }
 
 // leaves writes the cursors whose type can hold a value of the kind.
@@ -124,6 +138,7 @@ var leafTypes = map[string][]string{
 	"number":    {"decimal", "integer", "positiveInt", "unsignedInt", "Range"},
 	"quantity":  {"Quantity", "Age", "Duration", "Count", "Distance", "SimpleQuantity", "Money", "Range", "SampledData"},
 	"uri":       {"uri", "url", "canonical", "oid", "uuid"},
+	"special":   {"BackboneElement"}, // Location.position
 }
 
 // superType is the type that a data type specialises, where "as" may ask for it (R4, datatypes.html).
