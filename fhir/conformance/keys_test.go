@@ -114,6 +114,8 @@ func decodeKey(form, value string) ([]entry, error) {
 		return []entry{wide}, nil
 	case "x":
 		return []entry{uriEntry(value)}, nil
+	case "c":
+		return []entry{entry("composite " + value)}, nil
 	case "p":
 		return []entry{presence}, nil
 	case "o":
