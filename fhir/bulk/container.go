@@ -227,11 +227,15 @@ func (r *reader) unpack(b *bundle, line int) []unit {
 		b.entries = slices.DeleteFunc(b.entries, func(it *item) bool { return it.mode == "outcome" })
 	}
 	links, simple := fhir.Links{}, true
-	at, line0 := 0, line
+	at, line0, newline := 0, line, -1
 	for _, it := range b.entries {
 		begins := max(it.start, it.from)
-		line += bytes.Count(b.raw[at:begins], []byte("\n"))
-		it.line, it.column = line, begins-bytes.LastIndexByte(b.raw[:begins], '\n')
+		between := b.raw[at:begins]
+		line += bytes.Count(between, []byte("\n"))
+		if i := bytes.LastIndexByte(between, '\n'); i >= 0 {
+			newline = at + i
+		}
+		it.line, it.column = line, begins-newline
 		at = begins
 		r.identify(b, it)
 		simple = simple && it.err == nil && b.plain(it)
