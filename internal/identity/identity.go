@@ -1,7 +1,7 @@
 // Package identity knows who makes a request: staff with roles, their sessions, API clients with SMART scopes, and the
 // tickets that let one peer into one room.
 //
-// It stands on package records and keeps nothing of its own in memory but rate limits. It knows no HTTP: identity/web is
+// It stands on package records and keeps nothing of its own in memory but rate limits and the tokens it has verified. It knows no HTTP: identity/web is
 // its face. It decides who a caller is and which communes and resource types the caller may touch; what is done with that
 // (narrowing a search, hiding a page) is the business of whoever serves the data. A patient has no account here: patients
 // come with an invitation (package consult) and hold a ticket.
@@ -44,6 +44,7 @@ type Service struct {
 	guard   *guard
 	tickets *Tickets
 	bearer  []byte
+	tokens  tokenCache
 }
 
 // New loads the signing key from records, making one at the first start, and measures nothing else.

@@ -2,7 +2,10 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
+	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -84,11 +87,14 @@ func (s *Service) Token(ctx context.Context, id, secret, scope, from string) (To
 // now. Fault.Unauthenticated when the token is not one of ours, has expired, or its client is gone or disabled.
 func (s *Service) VerifyBearer(ctx context.Context, token string) (Caller, error) {
 	const op = "identity.VerifyBearer"
+	if c, ok := s.verified(ctx, token); ok {
+		return c, nil
+	}
 	var claims bearerClaims
 	if err := parseJWT(token, &claims, s.bearer, bearerAudience, s.clock); err != nil {
 		return Caller{}, fault.Wrap(err, fault.Unauthenticated, op, BadBearer)
 	}
-	c, _, err := s.client(ctx, claims.Subject)
+	c, version, err := s.client(ctx, claims.Subject)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return Caller{}, err
 	}
@@ -97,7 +103,58 @@ func (s *Service) VerifyBearer(ctx context.Context, token string) (Caller, error
 	}
 	scopes, _ := ParseScopes(claims.Scope)
 	granted, _ := ParseScopes(c.Scope)
-	return Caller{kind: clientCaller, client: c.Client, scopes: scopes.Narrow(granted)}, nil
+	caller := Caller{kind: clientCaller, client: c.Client, scopes: scopes.Narrow(granted)}
+	s.tokens.put(token, seenToken{caller: caller, expires: claims.ExpiresAt.Time, version: version}, s.clock())
+	return caller, nil
+}
+
+// verified is the caller of a token that was verified before, if the token has not expired and the client's record is still the one that was
+// looked at then: a client that is disabled is out at once, on whatever node that was done.
+func (s *Service) verified(ctx context.Context, token string) (Caller, bool) {
+	seen, ok := s.tokens.get(token)
+	if !ok || !s.clock().Before(seen.expires) {
+		return Caller{}, false
+	}
+	rec, err := s.records.Get(ctx, clientPrefix+seen.caller.client.ID)
+	return seen.caller, err == nil && rec.Version == seen.version
+}
+
+// tokenCache remembers tokens that were verified, by their hash. The zero tokenCache is empty.
+type tokenCache struct {
+	mu   sync.RWMutex
+	seen map[[sha256.Size]byte]seenToken
+}
+
+// seenToken is what a token said. version is that of the client's record which it was held against.
+type seenToken struct {
+	caller  Caller
+	expires time.Time
+	version int64
+}
+
+// mostTokens is how many tokens are remembered.
+const mostTokens = 4096
+
+func (c *tokenCache) get(token string) (seenToken, bool) {
+	key := sha256.Sum256([]byte(token))
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	seen, ok := c.seen[key]
+	return seen, ok
+}
+
+// put remembers a token. When there are too many, those that have expired are forgotten, and all of them if none has.
+func (c *tokenCache) put(token string, t seenToken, now time.Time) {
+	key := sha256.Sum256([]byte(token))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.seen) >= mostTokens {
+		maps.DeleteFunc(c.seen, func(_ [sha256.Size]byte, old seenToken) bool { return !now.Before(old.expires) })
+	}
+	if c.seen == nil || len(c.seen) >= mostTokens {
+		c.seen = map[[sha256.Size]byte]seenToken{}
+	}
+	c.seen[key] = t
 }
 
 // ClientCaller returns the caller that a program is now, with all that it is granted, for work that goes on between its requests.

@@ -12,6 +12,7 @@ import (
 
 	"khamxa/internal/fault"
 	"khamxa/internal/identity"
+	"khamxa/internal/records"
 )
 
 func client(t testing.TB, s *identity.Service, scope string, communes ...string) (identity.Client, string) {
@@ -200,6 +201,11 @@ func TestBearerEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for range 2 { // the second time it is remembered
+			if _, err := s.VerifyBearer(ctx, token.AccessToken); err != nil {
+				t.Error(err)
+			}
+		}
 		if err := s.DisableClient(ctx, c.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -317,5 +323,25 @@ func TestClientCaller(t *testing.T) {
 	for _, reference := range []string{"Device/" + c.ID, "Practitioner/1", "system", "Device/client-none", ""} {
 		_, err := s.ClientCaller(ctx, reference)
 		wantCode(t, err, fault.NotFound)
+	}
+}
+
+func BenchmarkVerifyBearer(b *testing.B) {
+	s, err := identity.New(b.Context(), identity.Options{Records: records.NewMemory(time.Now)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, secret, err := s.CreateClient(b.Context(), identity.NewClient{Name: "x", Scope: "system/*.cruds"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	token, err := s.Token(b.Context(), c.ID, secret, "", "192.0.2.1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.VerifyBearer(b.Context(), token.AccessToken); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

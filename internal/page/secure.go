@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -58,7 +57,36 @@ func socketsOf(address string) string {
 
 // plainHost reports whether a text is plainly a host, with or without a port: anything else is not repeated in a header.
 func plainHost(host string) bool {
-	return regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?$`).MatchString(host)
+	var name, port string
+	var numbered bool
+	if strings.HasPrefix(host, "[") { // an IPv6 address
+		end := strings.IndexByte(host, ']')
+		if end < 2 || !only(host[1:end], "0123456789abcdefABCDEF:") {
+			return false
+		}
+		if port, numbered = strings.CutPrefix(host[end+1:], ":"); !numbered {
+			return port == ""
+		}
+		return plainPort(port)
+	}
+	if name, port, numbered = strings.Cut(host, ":"); numbered && !plainPort(port) {
+		return false
+	}
+	return only(name, hostLetters)
+}
+
+const hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+
+func plainPort(port string) bool { return len(port) <= 5 && only(port, "0123456789") }
+
+// only reports whether a text is of these letters, and not empty.
+func only(text, letters string) bool {
+	for i := range len(text) {
+		if strings.IndexByte(letters, text[i]) < 0 {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // contentPolicy is the Content-Security-Policy of one response. Older Safari does not take 'self' for WebSockets

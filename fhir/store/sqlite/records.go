@@ -42,6 +42,10 @@ func findRecord(conn *lite.Conn, key string, now time.Time) (r records.Record, o
 // Get implements records.Store.
 func (db *DB) Get(ctx context.Context, key string) (records.Record, error) {
 	const op = "records.Get"
+	known, at, ok := db.recent.get(key)
+	if ok && ctx.Err() == nil && !records.Expired(known.Expires, db.clock()) {
+		return known, nil
+	}
 	var r records.Record
 	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
 		found, ok, err := findRecord(conn, key, db.clock())
@@ -54,6 +58,7 @@ func (db *DB) Get(ctx context.Context, key string) (records.Record, error) {
 	if err != nil {
 		return records.Record{}, err
 	}
+	db.recent.put(r, at)
 	return r, nil
 }
 
@@ -73,6 +78,7 @@ func (db *DB) Put(ctx context.Context, r records.Record) (int64, error) {
 		}
 		w.recordVersion++
 		version = w.recordVersion
+		w.touched = append(w.touched, r.Key)
 		var expires int64
 		if !r.Expires.IsZero() {
 			expires = r.Expires.UnixMilli()
@@ -92,6 +98,7 @@ func (db *DB) Put(ctx context.Context, r records.Record) (int64, error) {
 // Delete implements records.Store.
 func (db *DB) Delete(ctx context.Context, key string) error {
 	return db.submit(ctx, &request{op: "records.Delete", do: func(w *writer) error {
+		w.touched = append(w.touched, key)
 		return run(w.conn, "DELETE FROM record WHERE key = ?", nil, key)
 	}})
 }

@@ -55,6 +55,7 @@ type DB struct {
 	long    chan struct{} // a place for each read connection that searches and readers of the log may hold
 	slow    chan struct{} // the one place for the check and the backup, which take minutes
 	head    *watermark
+	recent  recordCache
 
 	closing sync.RWMutex // held for reading while a request enters the queue
 	closed  bool

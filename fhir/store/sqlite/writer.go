@@ -135,6 +135,8 @@ type writer struct {
 	index indexBatch
 	late  []func() error // what applyAfterAck has put off
 
+	touched []string // keys of the records that this batch writes
+
 	position
 	recordVersion int64     // the last version given to a record
 	nextPurge     time.Time // when expired records are removed next
@@ -173,6 +175,8 @@ func (w *writer) write(batch []*request) {
 	}
 	saved, savedRecord := w.position, w.recordVersion
 	errs, err := w.transact(batch)
+	w.db.recent.forget(w.touched) // whatever became of it
+	w.touched = w.touched[:0]
 	if err == nil {
 		w.db.head.set(w.seq)
 		for i, r := range batch {
