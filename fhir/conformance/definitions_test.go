@@ -13,6 +13,9 @@ import (
 type definitions struct {
 	elements map[string]element // by path: "Observation.value[x]" stands under "Observation.value"
 	systems  map[string]string  // the code system of a value set whose codes are all of one
+
+	components map[string][]string          // the kinds of a composite parameter's components, by its URL
+	kinds      map[string]map[string]string // the kind of each parameter, by resource type and code
 }
 
 type element struct {
@@ -24,13 +27,15 @@ type element struct {
 
 func readDefinitions(t *testing.T) definitions {
 	t.Helper()
-	d := definitions{map[string]element{}, map[string]string{}}
+	d := definitions{map[string]element{}, map[string]string{}, map[string][]string{}, map[string]map[string]string{}}
 	for _, e := range examples(t) {
 		switch {
 		case strings.HasPrefix(e.name, "StructureDefinition-"):
 			d.structure(t, e.raw)
 		case strings.HasPrefix(e.name, "ValueSet-"):
 			d.valueSet(t, e.raw)
+		case e.name == "Bundle-searchParams.json":
+			d.parameters(t, e.raw)
 		}
 	}
 	return d
@@ -50,6 +55,45 @@ func (d definitions) structure(t *testing.T, raw []byte) {
 	}
 	for _, e := range s.Snapshot.Element {
 		d.elements[strings.TrimSuffix(e.Path, "[x]")] = e
+	}
+}
+
+func (d definitions) parameters(t *testing.T, raw []byte) {
+	t.Helper()
+	var bundle struct {
+		Entry []struct {
+			Resource struct {
+				URL, Code, Type string
+				Base            []string
+				Component       []struct{ Definition string }
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &bundle); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{}
+	for _, e := range bundle.Entry {
+		kinds[e.Resource.URL] = e.Resource.Type
+		for _, base := range e.Resource.Base {
+			if d.kinds[base] == nil {
+				d.kinds[base] = map[string]string{}
+			}
+			d.kinds[base][e.Resource.Code] = e.Resource.Type
+		}
+	}
+	for _, e := range bundle.Entry {
+		if e.Resource.Type != "composite" {
+			continue
+		}
+		var list []string
+		for _, c := range e.Resource.Component {
+			list = append(list, kinds[c.Definition])
+		}
+		if e.Resource.Code == "relationship" {
+			slices.Reverse(list) // DocumentReference: code stands beside the definition of target there, and target beside that of code
+		}
+		d.components[e.Resource.URL] = list
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"khamxa/fhir"
@@ -25,22 +26,27 @@ func TestIndex(t *testing.T) {
 	})
 	compared := 0
 	for i, found := range judge(t, raw) {
-		keys, err := decodeKeys(parsed[i].Type, search.Extract(parsed[i]).Keys)
+		index := search.Extract(parsed[i]).Keys
+		keys, err := decodeKeys(parsed[i].Type, index)
 		if err != nil {
 			t.Errorf("%s: %v", names[i], err)
 			continue
 		}
 		resource := tree(t, raw[i])
 		for _, p := range search.Params(parsed[i].Type) {
-			if !p.Served() || p.Kind == search.Composite || p.Kind == search.Special {
-				continue // their expressions lead to elements, not to values
+			if !p.Served() {
+				continue
 			}
-			if p.Derived() { // it has no keys in the index; these are what others' stand for
-				own, err := decodeKeys(parsed[i].Type, p.Keys(parsed[i]))
+			if p.Derived() { // it has no keys of its own; those that it would have must be there under another's name
+				own := p.Keys(parsed[i])
+				if missing := notStood(own, index); missing != "" {
+					t.Errorf("%s, %s: no parameter has the key %q", names[i], p.Code, missing)
+				}
+				derived, err := decodeKeys(parsed[i].Type, own)
 				if err != nil {
 					t.Errorf("%s: %v", names[i], err)
 				}
-				keys[p.Code] = own[p.Code]
+				keys[p.Code] = derived[p.Code]
 			}
 			want, err := expectations.of(p, found[p.Code], resource)
 			if err != nil {
@@ -64,6 +70,24 @@ func TestIndex(t *testing.T) {
 	t.Logf("%d evaluations compared", compared)
 }
 
+// notStood gives a key of a derived parameter that is in the index under no parameter's name; "" if there is none.
+func notStood(own, index []string) string {
+	there := map[string]bool{}
+	value := func(key string) string {
+		parts := strings.SplitN(key, "|", 3) // Type, code, the rest
+		return parts[len(parts)-1]
+	}
+	for _, key := range index {
+		there[value(key)] = true
+	}
+	for _, key := range own {
+		if !there[value(key)] {
+			return key
+		}
+	}
+	return ""
+}
+
 // mostKeys is how many keys of one parameter of one resource are kept; with more there is the overflow key alone, and the resource is
 // looked at whenever the parameter is asked for.
 const mostKeys = 4096
@@ -71,9 +95,10 @@ const mostKeys = 4096
 // meaningless are the nodes that an official expression finds although their type cannot have the parameter's kind: "Type.code of
 // data type", and why they are left out (and do not count for :missing).
 var meaningless = map[string]string{
-	"CarePlan.activity-date of string":       "scheduledString is text for people; the type date has values of date, dateTime, Period and Timing",
-	"Immunization.date of string":            "occurrenceString is text for people",
-	"Consent.source-reference of Attachment": "sourceAttachment holds the document and refers to no resource",
+	"CarePlan.activity-date of string":        "scheduledString is text for people; the type date has values of date, dateTime, Period and Timing",
+	"Immunization.date of string":             "occurrenceString is text for people",
+	"Consent.source-reference of Attachment":  "sourceAttachment holds the document and refers to no resource",
+	"Group.characteristic-value of Reference": "the parameter value, which is the second component, is a token of CodeableConcept or boolean; the component says value alone",
 }
 
 // expectations turns what was found into what must be in the index.
@@ -90,12 +115,22 @@ func (x expectations) of(p *search.Param, found json.RawMessage, resource map[st
 	if bytes.HasPrefix(found, []byte(`"`)) {
 		return nil, fmt.Errorf("fhirpath says %s", found)
 	}
+	if p.Kind == search.Composite {
+		return x.ofComposite(p, found, resource)
+	}
 	var nodes []node
 	if err := json.Unmarshal(found, &nodes); err != nil {
 		return nil, err
 	}
-	var out []entry
-	populated := false
+	out, populated, err := x.ofNodes(p.Kind.String(), p, nodes, resource)
+	if len(out) == 0 && populated {
+		out = []entry{presence}
+	}
+	return sorted(out), err
+}
+
+// ofNodes gives the entries of nodes under a kind, and whether there is any node with a value.
+func (x expectations) ofNodes(kind string, p *search.Param, nodes []node, resource map[string]any) (out []entry, populated bool, err error) {
 	for i := range nodes {
 		value := nodes[i].in(resource)
 		name := p.Type + "." + p.Code + " of " + nodes[i].typ
@@ -106,17 +141,53 @@ func (x expectations) of(p *search.Param, found json.RawMessage, resource map[st
 			x.met[name] = true
 			continue
 		}
-		entries, known := x.meaning(p.Kind.String(), p.Type, &nodes[i], value)
+		entries, known := x.meaning(kind, p.Type, &nodes[i], value)
 		if !known {
-			return nil, fmt.Errorf("%s: what does that mean for a %s?", name, p.Kind)
+			return nil, false, fmt.Errorf("%s: what does that mean for a %s?", name, kind)
 		}
 		populated = true
 		out = append(out, entries...)
 	}
-	if len(out) == 0 && populated {
-		out = []entry{presence}
+	return out, populated, nil
+}
+
+// ofComposite: the first two components of each element that has them all stand together in a key, without the first one's system.
+func (x expectations) ofComposite(p *search.Param, found json.RawMessage, resource map[string]any) ([]entry, error) {
+	var elements [][][]node
+	if err := json.Unmarshal(found, &elements); err != nil {
+		return nil, err
 	}
-	return sorted(out), nil
+	var out []entry
+	for _, element := range elements {
+		whole := true
+		var parts [][]entry
+		for i, nodes := range element {
+			entries, populated, err := x.ofNodes(x.components[p.URL][i], p, nodes, resource)
+			if err != nil {
+				return nil, err
+			}
+			whole = whole && populated
+			parts = append(parts, entries)
+		}
+		if !whole {
+			continue
+		}
+		both := []entry{presence}
+		if len(parts[0]) > 0 && len(parts[1]) > 0 {
+			both = nil
+		}
+		for _, first := range parts[0] {
+			for _, second := range parts[1] {
+				both = append(both, compositeEntry(first, second))
+			}
+		}
+		out = append(out, both...)
+	}
+	out = sorted(out)
+	if len(out) > 1 { // presence is for a resource that has nothing else
+		out = slices.DeleteFunc(out, func(e entry) bool { return e == presence })
+	}
+	return out, nil
 }
 
 func sorted(entries []entry) []entry { return slices.Compact(slices.Sorted(slices.Values(entries))) }

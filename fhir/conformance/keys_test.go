@@ -115,13 +115,28 @@ func decodeKey(form, value string) ([]entry, error) {
 	case "x":
 		return []entry{uriEntry(value)}, nil
 	case "c":
-		return []entry{entry("composite " + value)}, nil
+		return decodeComposite(first, second)
 	case "p":
 		return []entry{presence}, nil
 	case "o":
 		return []entry{overflow}, nil
 	}
 	return nil, fmt.Errorf("the form %q is not known here", form)
+}
+
+// compositeEntry joins the code of a token and what stands beside it.
+func compositeEntry(token, second entry) entry {
+	code, _, _ := strings.Cut(strings.TrimPrefix(string(token), "token "), " of ")
+	return entry("composite " + code + " with " + string(second))
+}
+
+func decodeComposite(code, key string) ([]entry, error) {
+	form, value, _ := strings.Cut(key, "|")
+	second, err := decodeKey(form, value)
+	for i := range second {
+		second[i] = compositeEntry(tokenEntry("", code), second[i])
+	}
+	return second, err
 }
 
 // decodeTime reads two times of ten digits in base 32, milliseconds above -2^48.

@@ -31,6 +31,8 @@ func (d definitions) meaning(kind, resourceType string, n *node, value any) (ent
 		return amounts(n, value)
 	case "uri":
 		return uris(n.typ, value)
+	case "special": // near, whose place is looked at
+		return nil, n.typ == "BackboneElement"
 	}
 	return nil, false
 }

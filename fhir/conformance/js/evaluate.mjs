@@ -85,14 +85,11 @@ const functions = {
   },
 };
 
-function compile(expression, base) {
+function compile(expression) {
   const read = expression
     .replace(/where\(resolve\(\) is (\w+)\)/g, "where(pointsTo('$1'))")
     .replace(/ as (\w+)/g, ".ofType($1)").replace(/\bas\((\w+)\)/g, "ofType($1)").replace("DateTime", "dateTime");
-  const runs = read.split("|").map((branch) => {
-    const source = `(${branch}).found()`;
-    return fhirpath.compile(base ? {base, expression: source} : source, r4, {userInvocationTable: functions});
-  });
+  const runs = read.split("|").map((branch) => fhirpath.compile(`(${branch}).found()`, r4, {userInvocationTable: functions}));
   return (data, resource) => runs.flatMap((run) => {
     found = [];
     run(data, {resource});
@@ -103,7 +100,7 @@ function compile(expression, base) {
 // A composite is its elements, and on each element the components.
 function composite(p) {
   const branches = p.expression.split("|").map((branch) => branch.trim()).map((base) => ({
-    elements: fhirpath.compile(base, r4), components: p.component.map((c) => compile(c.expression, base)),
+    elements: fhirpath.compile(base, r4), components: p.component.map((c) => compile(c.expression)),
   }));
   return (resource) => branches.flatMap((branch) =>
     branch.elements(resource).map((element) => branch.components.map((component) => component(element, resource))));
