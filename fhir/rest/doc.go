@@ -30,6 +30,9 @@
 //	/CodeSystem[/{id}]/$validate-code        terminology.go  https://hl7.org/fhir/R4/codesystem-operation-validate-code.html
 //	/CodeSystem[/{id}]/$subsumes             terminology.go  https://hl7.org/fhir/R4/codesystem-operation-subsumes.html
 //	/ValueSet[/{id}]/$expand                 terminology.go  https://hl7.org/fhir/R4/valueset-operation-expand.html
+//	/Patient/{id}/$everything                everything.go   https://hl7.org/fhir/R4/patient-operation-everything.html
+//	/Encounter/{id}/$everything              everything.go   https://hl7.org/fhir/R4/encounter-operation-everything.html
+//	/Observation/$lastn                      lastn.go        https://hl7.org/fhir/R4/observation-operation-lastn.html
 //	/ValueSet[/{id}]/$validate-code          terminology.go  https://hl7.org/fhir/R4/valueset-operation-validate-code.html
 //
 // HEAD is GET without the body. Conditional interactions (conditional.go) and references by search (target.go) are decided at the

@@ -31,6 +31,9 @@ func operationRoutes() []route {
 	both("$expand", sets+"/{id}", Read, instanceLevel, readTime, (*server).expand)
 	both("$validate-code", sets, Read, typeLevel, readTime, (*server).validateSetCode)
 	both("$validate-code", sets+"/{id}", Read, instanceLevel, readTime, (*server).validateSetCode)
+	both("$everything", "/Patient/{id}", Read, instanceLevel, readTime, (*server).everything)
+	both("$everything", "/Encounter/{id}", Read, instanceLevel, readTime, (*server).everything)
+	both("$lastn", "/Observation", Search, typeLevel, readTime, (*server).lastn)
 	return list
 }
 

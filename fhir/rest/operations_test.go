@@ -1,7 +1,8 @@
 package rest_test
 
 // confinedOperations are the operations of which a test says what somebody confined to a station gets. Terminology is about no person:
-// TestExpand asks as a doctor.
+// TestExpand asks as a doctor. For the others see TestEverythingConfined and
+// TestLastnConfined.
 var confinedOperations = []string{
-	"$lookup", "$validate-code", "$subsumes", "$expand",
+	"$lookup", "$validate-code", "$subsumes", "$expand", "$everything", "$lastn",
 }
