@@ -17,6 +17,7 @@ type call struct {
 	access  Access
 	base    string // address of this interface, no slash at the end
 	typ, id string
+	inner   string // the type that is searched within a compartment, * for all
 	version string
 	values  url.Values // search parameters
 	body    []byte
@@ -62,8 +63,11 @@ func (s *server) attempt(ctx context.Context, c *call) (answer, error) {
 // permitted checks the address and the caller's right to it.
 func (c *call) permitted() error {
 	const op = "rest.permitted"
-	if c.rt.level < typeLevel {
+	switch {
+	case c.rt.level < typeLevel:
 		return nil
+	case c.rt.level == compartmentLevel:
+		return c.permittedWithin()
 	}
 	if !fhir.IsType(c.typ) {
 		return fault.Newf(fault.NotFound, op, "There is no resource type %q in FHIR R4. Names are case-sensitive (\"Patient\").", clip(c.typ))
@@ -73,6 +77,18 @@ func (c *call) permitted() error {
 	}
 	if c.rt.level == instanceLevel && !fhir.IsID(c.id) {
 		return fault.Newf(fault.NotFound, op, "There is no %s with such an id; an id is 1 to 64 letters, digits, '-' and '.'.", c.typ)
+	}
+	return nil
+}
+
+// permittedWithin is permitted for a search within a compartment: what counts is the type that is searched.
+func (c *call) permittedWithin() error {
+	const op = "rest.permittedWithin"
+	if !fhir.IsType(c.typ) || !fhir.IsID(c.id) || c.inner != "*" && !fhir.IsType(c.inner) {
+		return fault.New(fault.NotFound, op, "There is nothing at this address: a compartment is searched as in Patient/123/Observation or Patient/123/*.")
+	}
+	if c.inner != "*" && !c.access.allows(c.inner, c.rt.verb) {
+		return fault.Newf(fault.Forbidden, op, "You may not %s resources of type %s.", verbName(c.rt.verb), c.inner)
 	}
 	return nil
 }

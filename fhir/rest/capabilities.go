@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"khamxa/fhir"
@@ -48,6 +49,7 @@ func (s *server) capabilityStatement() []byte {
 			String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")).
 		List("resource", resources...).
 		List("interaction", codes(s.routes, systemLevel)...).
+		Strings("compartment", compartmentURLs()...).
 		List("operation", operations(s.routes, "")...)
 	return append(append([]byte{'['}, rest.Bytes()...), ']')
 }
@@ -122,4 +124,12 @@ func reverseIncludes() map[string][]string {
 		}
 	}
 	return to
+}
+
+// compartmentURLs are the definitions of the compartments that can be searched.
+func compartmentURLs() (urls []string) {
+	for _, typ := range search.CompartmentTypes() {
+		urls = append(urls, "http://hl7.org/fhir/CompartmentDefinition/"+strings.ToLower(typ[:1])+typ[1:])
+	}
+	return urls
 }

@@ -38,18 +38,20 @@ func TestConfinement(t *testing.T) {
 		status     int
 	}
 	policies := map[string]try{
-		"read":             {"/Observation/oa", "", 200, "/Observation/ob", "", 404},
-		"vread":            {"/Observation/oa/_history/1", "", 200, "/Observation/ob/_history/1", "", 404},
-		"history-instance": {"/Observation/oa/_history", "", 200, "/Observation/ob/_history", "", 404},
-		"history-type":     {"/Observation/_history", "", 200, "/Observation/_history", "", 200},
-		"history-system":   {"/_history", "", 200, "/_history", "", 200},
-		"update":           {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
-		"delete":           {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
-		"create":           {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},
-		"search-type":      {"/Observation?_id=oa", "", 200, "/Observation?_id=ob", "", 200}, // and finds nothing, below
-		"transaction":      {"/", bundleOf("transaction", entryOf("", "PUT", "Observation/oa", observation("oa", "pa"))), 200, "/", bundleOf("transaction", entryOf("", "PUT", "Observation/ob", observation("ob", "pb"))), 404},
-		"batch":            {"/", bundleOf("batch", entryOf("", "GET", "Observation/oa", "")), 200, "/", bundleOf("batch", entryOf("", "GET", "Observation/ob", "")), 200}, // the entry is 404, below
-		"capabilities":     {"/metadata", "", 200, "/metadata", "", 200},
+		"read":               {"/Observation/oa", "", 200, "/Observation/ob", "", 404},
+		"vread":              {"/Observation/oa/_history/1", "", 200, "/Observation/ob/_history/1", "", 404},
+		"history-instance":   {"/Observation/oa/_history", "", 200, "/Observation/ob/_history", "", 404},
+		"history-type":       {"/Observation/_history", "", 200, "/Observation/_history", "", 200},
+		"history-system":     {"/_history", "", 200, "/_history", "", 200},
+		"update":             {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
+		"delete":             {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
+		"create":             {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},
+		"search-system":      {"/?_type=Observation&_id=oa", "", 200, "/?_type=Observation&_id=ob", "", 200},
+		"search-compartment": {"/Patient/pa/Observation", "", 200, "/Patient/pb/Observation", "", 200},
+		"search-type":        {"/Observation?_id=oa", "", 200, "/Observation?_id=ob", "", 200}, // and finds nothing, below
+		"transaction":        {"/", bundleOf("transaction", entryOf("", "PUT", "Observation/oa", observation("oa", "pa"))), 200, "/", bundleOf("transaction", entryOf("", "PUT", "Observation/ob", observation("ob", "pb"))), 404},
+		"batch":              {"/", bundleOf("batch", entryOf("", "GET", "Observation/oa", "")), 200, "/", bundleOf("batch", entryOf("", "GET", "Observation/ob", "")), 200}, // the entry is 404, below
+		"capabilities":       {"/metadata", "", 200, "/metadata", "", 200},
 	}
 	for _, row := range rest.RouteCodes() {
 		t.Run(row[0]+" "+row[1], func(t *testing.T) {
@@ -68,16 +70,23 @@ func TestConfinement(t *testing.T) {
 			var headers []string
 			if strings.HasSuffix(row[2], "_search") {
 				headers = formHeader("POST")
-				p.path, p.body = "/Observation/_search", "_id=oa"
-				p.foreign, p.body2 = "/Observation/_search", "_id=ob"
+				switch row[0] {
+				case "search-system":
+					p.path, p.body, p.foreign, p.body2 = "/_search", "_type=Observation&_id=oa", "/_search", "_type=Observation&_id=ob"
+				case "search-compartment":
+					p.path, p.body, p.foreign, p.body2 = "/Patient/pa/Observation/_search", "_count=9", "/Patient/pb/Observation/_search", "_count=9"
+				default:
+					p.path, p.body, p.foreign, p.body2 = "/Observation/_search", "_id=oa", "/Observation/_search", "_id=ob"
+				}
 			}
 			own := s.do(doctorA, row[1], p.path, p.body, headers...).is(p.own)
 			foreign := s.do(doctorA, row[1], p.foreign, p.body2, headers...).is(p.status)
-			if strings.Contains(string(foreign.body), "Patient/pb") {
+			shown := strings.ReplaceAll(string(foreign.body), s.url+"/Patient/pb/Observation", "") // the link to itself is what was asked
+			if strings.Contains(shown, "Patient/pb") {
 				t.Errorf("shown: %s", foreign.body)
 			}
 			switch row[0] {
-			case "search-type":
+			case "search-type", "search-system", "search-compartment":
 				if len(own.entries()) != 1 || len(foreign.entries()) != 0 {
 					t.Errorf("%v %v", own.entries(), foreign.entries())
 				}
@@ -349,6 +358,9 @@ func TestTwoWorlds(t *testing.T) {
 		"/Observation?_total=estimate&_count=0", "/Patient?_total=estimate&_count=0", "/Task?_total=accurate", "/Binary",
 		"/Observation/h-own", "/Observation/h-display/_history", "/Patient/h-foreign", "/Patient/h-display/_history/1", "/Task/h",
 		"/Observation/ob0-0", "/Patient/b0-0/_history", "/Patient/b0-0/_history/1", "/Practitioner", "/Observation?subject=b0-0",
+		"/?_type=Patient,Observation&_total=accurate", "/?_count=3&_total=accurate", "/?_sort=-_lastUpdated&_count=4", "/?_type=Observation&patient.name=binh",
+		"/Patient/b0-0/*", "/Patient/b0-0/Observation?_total=accurate", "/Patient/b0-0/Patient", "/Patient/a0/*", "/Practitioner/x/Observation", "/?_id=b0-0,a1",
+		"/?_type=Patient&_has:Observation:patient:code=85354-9&_total=accurate", "/Patient?_summary=true&name=binh", "/?_type=Patient,Observation&_summary=count",
 		"/Observation?patient.name=binh", "/Observation?subject:Patient.organization=" + stationB, "/Patient?_has:Observation:patient:code=85354-9",
 		"/Patient?_has:Observation:patient:_id=ob0-0&_total=accurate", "/Observation?patient._has:Observation:patient:date=2026&_sort=-date&_count=2",
 		"/Practitioner?_has:Observation:performer:patient.name=an", "/Patient?_revinclude=*&_include:iterate=*", "/Observation?patient.name:missing=false&_total=accurate",

@@ -37,6 +37,11 @@ func TestMetadata(t *testing.T) {
 		for _, i := range server.Get("resource").At(0).Get("interaction").Items() {
 			got[i.Get("code").String()] = true
 		}
+		for _, c := range server.Get("compartment").Items() {
+			got["search-compartment"] = true
+			typ := strings.TrimPrefix(c.String(), "http://hl7.org/fhir/CompartmentDefinition/")
+			s.do(anybody, "GET", "/"+strings.ToUpper(typ[:1])+typ[1:]+"/1/*", "").is(200)
+		}
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 			t.Error(diff)
 		}

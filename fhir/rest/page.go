@@ -19,9 +19,10 @@ const pageKeySize = 32
 // place is where the next page begins: the whole question, the position of the log that it was asked at, and how far it got.
 // The question travels sealed, so a page link shows no name or phone number to those who see addresses.
 type place struct {
-	Kind   string    `json:"k,omitempty"` // of history: which
+	Kind   string    `json:"k,omitempty"` // the interaction
 	Type   string    `json:"t"`
-	ID     string    `json:"i,omitempty"` // of history
+	ID     string    `json:"i,omitempty"` // of history, and of a compartment
+	Inner  string    `json:"n,omitempty"` // what a compartment is searched for
 	Query  string    `json:"q"`
 	At     store.Seq `json:"a,omitempty"`
 	Cursor string    `json:"c,omitempty"`
@@ -68,7 +69,7 @@ func (s *sealer) open(text, author string, c *call) (place, error) {
 		return place{}, unknown
 	}
 	var p place
-	if err := json.Unmarshal(plain, &p); err != nil || p.Type != c.typ || p.ID != c.id || p.Kind != "" && p.Kind != c.rt.code {
+	if err := json.Unmarshal(plain, &p); err != nil || p.Type != c.typ || p.ID != c.id || p.Inner != c.inner || p.Kind != "" && p.Kind != c.rt.code {
 		return place{}, unknown
 	}
 	return p, nil

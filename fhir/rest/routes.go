@@ -13,10 +13,11 @@ import (
 type level uint8
 
 const (
-	openLevel     level = iota // metadata: no token, not listed
-	systemLevel                // rest.interaction
-	typeLevel                  // rest.resource.interaction, needs a known type
-	instanceLevel              // the same, and needs an id
+	openLevel        level = iota // metadata: no token, not listed
+	systemLevel                   // rest.interaction
+	typeLevel                     // rest.resource.interaction, needs a known type
+	instanceLevel                 // the same, and needs an id
+	compartmentLevel              // rest.compartment; a search within {type}/{id}
 )
 
 // payload says what body a request of a route carries.

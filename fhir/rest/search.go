@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"khamxa/fhir"
 	"khamxa/fhir/search"
@@ -13,16 +14,21 @@ import (
 	"khamxa/internal/fault"
 )
 
-// searchRoutes are the ways to search.
+// searchRoutes are the ways to search: one type, several types, the compartment of one resource.
 func searchRoutes() []route {
+	const within = "/{type}/{id}/{inner:[*A-Z].*}"
 	return []route{
 		{"search-type", "GET", "/{type}", Search, typeLevel, noBody, readTime, (*server).search},
 		{"search-type", "POST", "/{type}/_search", Search, typeLevel, formBody, readTime, (*server).search},
+		{"search-system", "GET", "/", Search, systemLevel, noBody, readTime, (*server).search},
+		{"search-system", "POST", "/_search", Search, systemLevel, formBody, readTime, (*server).search},
+		{"search-compartment", "GET", within, Search, compartmentLevel, noBody, readTime, (*server).search},
+		{"search-compartment", "POST", within + "/_search", Search, compartmentLevel, formBody, readTime, (*server).search},
 	}
 }
 
-// search gives one page of the resources of a type that match, by GET or by POST to _search. An unknown parameter is
-// refused: a typing error must not answer with everybody. "Prefer: handling=lenient" leaves it out and says so.
+// search gives one page of the resources that match, by GET or by POST to _search. An unknown parameter is refused: a typing
+// error must not answer with everybody. "Prefer: handling=lenient" leaves it out and says so.
 // https://hl7.org/fhir/R4/http.html#search
 func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	q, req, ignored, err := s.question(c)
@@ -41,35 +47,57 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, tooSlow(err)
 	}
-	self := c.base + "/" + c.typ
-	if len(q.Values) > 0 {
-		self += "?" + q.Values.Encode()
-	}
-	links := []link{{"self", self}}
-	if page.Next != "" {
-		next, err := s.pages.seal(place{Type: c.typ, Query: q.Values.Encode(), At: page.At, Cursor: page.Next}, c.access.Author)
-		if err != nil {
-			return answer{}, err
-		}
-		links = append(links, link{"next", c.base + "/" + c.typ + "?" + pageParam + "=" + next})
+	links, err := s.searchLinks(c, q, &page)
+	if err != nil {
+		return answer{}, err
 	}
 	b := beginBundle("searchset", page.Total, links, sizeOf(page.Matches)+sizeOf(page.Included))
 	a := answer{status: http.StatusOK, query: q.Values.Encode()}
 	for _, v := range page.Matches {
+		if v, err = shaped(q, v, true); err != nil {
+			return answer{}, err
+		}
 		b.found(c.base, v, "match")
 		a.shown = append(a.shown, v.Type+"/"+v.ID)
 	}
 	for _, v := range page.Included {
-		if c.access.allows(v.Type, Read) && store.Visible(c.access.Within, v.Holder) {
-			b.found(c.base, v, "include")
-			a.shown = append(a.shown, v.Type+"/"+v.ID)
+		if !c.access.allows(v.Type, Read) || !store.Visible(c.access.Within, v.Holder) {
+			continue
 		}
+		if v, err = shaped(q, v, false); err != nil {
+			return answer{}, err
+		}
+		b.found(c.base, v, "include")
+		a.shown = append(a.shown, v.Type+"/"+v.ID)
 	}
 	if notes := notices(ignored, page.Truncated); len(notes) > 0 {
 		b.outcome(fhir.OutcomeOf(notes...))
 	}
 	a.body = b.end()
 	return a, nil
+}
+
+// searchLinks gives the link to the page itself and the one to the next.
+func (s *server) searchLinks(c *call, q *search.Query, page *store.Page) ([]link, error) {
+	address := c.base
+	for _, part := range []string{c.typ, c.id, c.inner} {
+		if part != "" {
+			address += "/" + part
+		}
+	}
+	query := q.Values.Encode()
+	self := address
+	if query != "" {
+		self += "?" + query
+	}
+	links := []link{{"self", self}}
+	if page.Next == "" {
+		return links, nil
+	}
+	next, err := s.pages.seal(place{
+		Kind: c.rt.code, Type: c.typ, ID: c.id, Inner: c.inner, Query: query, At: page.At, Cursor: page.Next,
+	}, c.access.Author)
+	return append(links, link{"next", address + "?" + pageParam + "=" + next}), err
 }
 
 // question reads what is asked: a first page from the parameters, another one from its link.
@@ -80,6 +108,7 @@ func (s *server) question(c *call) (*search.Query, store.SearchRequest, []string
 		return nil, req, nil, err
 	}
 	values := url.Values{}
+	var ignored []string
 	if resumed {
 		req.At, req.Cursor = p.At, p.Cursor
 		if values, err = url.ParseQuery(p.Query); err != nil {
@@ -91,19 +120,28 @@ func (s *server) question(c *call) (*search.Query, store.SearchRequest, []string
 				values[name] = slices.Clone(v)
 			}
 		}
-	}
-	if !resumed {
 		c.relateValues(values)
-	}
-	var ignored []string
-	if c.prefer.lenient && !resumed {
-		ignored = dropUnknown(c.typ, values)
+		if c.prefer.lenient {
+			ignored = c.dropUnknown(values)
+		}
 	}
 	if n := count(values); n > mostParams {
 		return nil, req, nil, fault.Newf(fault.Invalid, "rest.question", "The search has %d parameters; %d are the most.", n, mostParams)
 	}
-	q, err := search.Parse(c.typ, values)
+	q, err := c.parse(values)
 	return q, req, ignored, err
+}
+
+// parse reads the parameters of the search that the address is of.
+func (c *call) parse(values url.Values) (*search.Query, error) {
+	switch c.rt.level {
+	case compartmentLevel:
+		return search.ParseCompartment(c.typ, c.id, c.inner, values)
+	case systemLevel:
+		return search.ParseSystem(values)
+	default:
+		return search.Parse(c.typ, values)
+	}
 }
 
 // mostParams bounds the work that one question can ask for.
@@ -116,10 +154,21 @@ func count(values url.Values) (n int) {
 	return n
 }
 
-// mayAsk takes from a search what the caller may not look into: links to types that the caller may not search. A search that
-// cannot do without is refused, for its answer would tell of them.
+// mayAsk takes from a search what the caller may not look into: of several types that none is named of, those that the caller
+// may not search; and links to such types. A search that cannot do without is refused, for its answer would tell of them.
 func (c *call) mayAsk(q *search.Query) (*search.Query, error) {
-	permitted, denied := q.Permit(func(typ string) bool { return c.access.allows(typ, Search) })
+	allowed := func(typ string) bool { return c.access.allows(typ, Search) }
+	if q.Parts != nil && !q.Values.Has("_type") {
+		if q = q.Only(allowed); q == nil {
+			return nil, fault.New(fault.Forbidden, "rest.mayAsk", "You may not search resources of any of these types.")
+		}
+	}
+	for _, part := range q.Parts {
+		if !allowed(part.Type) {
+			return nil, fault.Newf(fault.Forbidden, "rest.mayAsk", "You may not search resources of type %s.", part.Type)
+		}
+	}
+	permitted, denied := q.Permit(allowed)
 	if denied != "" {
 		return nil, fault.Newf(fault.Forbidden, "rest.mayAsk", "The search looks into resources of type %s, which you may not search.", denied)
 	}
@@ -127,16 +176,33 @@ func (c *call) mayAsk(q *search.Query) (*search.Query, error) {
 }
 
 // dropUnknown removes parameters that are not served, and names them.
-func dropUnknown(typ string, values url.Values) []string {
+func (c *call) dropUnknown(values url.Values) []string {
 	var dropped []string
+	types := strings.Join(values["_type"], ",")
 	for name := range values {
-		if !search.Serves(typ, name) {
+		if !c.takes(name, types) {
 			delete(values, name)
 			dropped = append(dropped, clip(name))
 		}
 	}
 	slices.Sort(dropped)
 	return dropped
+}
+
+// takes reports whether the search takes a parameter of that name. Of a search of several types it is one that every type has.
+func (c *call) takes(name, types string) bool {
+	list := []string{c.typ}
+	switch {
+	case c.rt.level == compartmentLevel && c.inner != "*":
+		list = []string{c.inner}
+	case c.rt.level != typeLevel && name == "_type":
+		return true
+	case c.rt.level != typeLevel && types != "":
+		list = strings.Split(types, ",")
+	case c.rt.level != typeLevel:
+		list = search.Types()
+	}
+	return !slices.ContainsFunc(list, func(typ string) bool { return !search.Serves(typ, name) })
 }
 
 // notices says what a page leaves out.

@@ -153,7 +153,7 @@ func (s *server) denied(ctx context.Context, c *call, err error) error {
 
 // take copies the variables of the path.
 func (c *call) take(vars *chi.Context) {
-	c.typ, c.id, c.version = vars.URLParam("type"), vars.URLParam("id"), vars.URLParam("version")
+	c.typ, c.id, c.version, c.inner = vars.URLParam("type"), vars.URLParam("id"), vars.URLParam("version"), vars.URLParam("inner")
 	if typ := c.rt.ofType(); typ != "" {
 		c.typ = typ
 	}

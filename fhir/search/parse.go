@@ -75,6 +75,9 @@ func (q *Query) read(values url.Values) (*Query, error) {
 			return nil, plainFault(err)
 		}
 	}
+	if q.Summary == SummaryText && len(q.Include)+len(q.RevInclude) > 0 {
+		return nil, invalid("_summary", "_summary=text cannot be asked for together with _include or _revinclude.")
+	}
 	terms := 0
 	_ = q.eachClause(func(c *Clause) error { terms += len(c.terms); return nil }) // f never fails
 	if len(q.Parts) > 0 {

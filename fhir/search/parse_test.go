@@ -140,6 +140,7 @@ func TestParseRefusesControls(t *testing.T) {
 		{"Patient", "_total=some", fault.Invalid, "_total", "none, estimate or accurate"},
 		{"Patient", "_summary=all", fault.Invalid, "_summary", "true, text, data, count or false"},
 		{"Patient", "_elements=name&_summary=true", fault.Invalid, "_summary", "together"},
+		{"Patient", "_summary=text&_include=Patient:organization", fault.Invalid, "_summary", "together"},
 		{"Patient", "_elements=name,", fault.Invalid, "_elements", "list of members"},
 		{"Patient", "_elements=Observation.name", fault.Invalid, "_elements", "list of members"},
 		{"Patient", "_contained=true", fault.Unsupported, "_contained", "not searched"},

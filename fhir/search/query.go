@@ -68,6 +68,16 @@ func (q *Query) Each() []*Query {
 	return []*Query{q}
 }
 
+// Only is a search of several types without the parts of which keep says no; nil when none is left.
+func (q *Query) Only(keep func(resourceType string) bool) *Query {
+	out := *q
+	out.Parts = slices.DeleteFunc(slices.Clone(q.Parts), func(part *Query) bool { return !keep(part.Type) })
+	if len(out.Parts) == 0 {
+		return nil
+	}
+	return &out
+}
+
 // Match reports whether the resource satisfies every clause, and is a member of the compartment that the query asks for. It is
 // exact, computed from the tree alone; keys and ranges only find candidates. A resource of another type never matches. What the
 // query asks of other resources is not looked at: when there are Links, ask Linked as well.
