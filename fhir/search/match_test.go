@@ -377,11 +377,18 @@ func TestFollow(t *testing.T) {
 
 func TestSortValue(t *testing.T) {
 	sorted := map[string][]string{ // resources in ascending order of the parameter
-		"Observation?date":     {`"effectiveDateTime":"0001"`, `"effectivePeriod":{"start":"2025"}`, `"effectiveDateTime":"2026-01-01"`, `"effectiveDateTime":"2026-01"`, `"effectiveDateTime":"2026"`, `"effectiveDateTime":"2026-01-01T00:00:00Z"`, `"effectiveDateTime":"2026-01-02"`},
-		"Patient?family":       {`"name":[{"family":"Đặng"},{"family":"Z"}]`, `"name":[{"family":"Đào"}]`, `"name":[{"family":"nguyen"}]`, `"name":[{"family":"Trần"}]`},
-		"Patient?name":         {`"name":[{"text":"An Z","family":"Z"}]`, `"name":[{"family":"Binh","prefix":["A"]}]`, `"name":[{"text":"Chi"}]`},
-		"Patient?gender":       {`"gender":"female"`, `"gender":"male"`},
-		"Patient?organization": {`"managingOrganization":{"reference":"Organization/a"}`, `"managingOrganization":{"reference":"Organization/b"}`},
+		"Observation?date": {`"effectiveDateTime":"0001"`, `"effectivePeriod":{"start":"2025"}`, `"effectiveDateTime":"2026-01-01"`, `"effectiveDateTime":"2026-01"`, `"effectiveDateTime":"2026"`, `"effectiveDateTime":"2026-01-01T00:00:00Z"`, `"effectiveDateTime":"2026-01-02"`},
+		"Patient?family":   {`"name":[{"family":"Đặng"},{"family":"Z"}]`, `"name":[{"family":"Đào"}]`, `"name":[{"family":"nguyen"}]`, `"name":[{"family":"Trần"}]`},
+		"Patient?name":     {`"name":[{"text":"An Z","family":"Z"}]`, `"name":[{"family":"Binh","prefix":["A"]}]`, `"name":[{"text":"Chi"}]`},
+		"Patient?gender":   {`"gender":"female"`, `"gender":"male"`},
+		"Observation?value-quantity": {
+			`"valueQuantity":{"value":3,"unit":"viên"}`, `"valueQuantity":{"value":1,"code":"x"}`, `"valueQuantity":{"value":2,"code":"x"}`,
+			`"valueQuantity":{"value":999,"system":"http://unitsofmeasure.org","code":"mg"}`, `"valueQuantity":{"value":1,"comparator":"<","system":"http://unitsofmeasure.org","code":"g"}`, `"valueQuantity":{"value":1001,"system":"http://unitsofmeasure.org","code":"mg"}`,
+			`"valueQuantity":{"value":-1,"system":"http://unitsofmeasure.org","code":"mmol/L"}`, `"valueQuantity":{"value":0,"system":"http://unitsofmeasure.org","code":"mmol/L"}`,
+		},
+		"RiskAssessment?probability": {`"prediction":[{"probabilityDecimal":-1e3}]`, `"prediction":[{"probabilityDecimal":-1}]`, `"prediction":[{"probabilityDecimal":0.5},{"probabilityDecimal":7}]`, `"prediction":[{"probabilityRange":{"low":{"value":0.6}}}]`, `"prediction":[{"probabilityDecimal":10}]`},
+		"ValueSet?url":               {`"url":"http://a"`, `"url":"http://a/b"`, `"url":"urn:a"`},
+		"Patient?organization":       {`"managingOrganization":{"reference":"Organization/a"}`, `"managingOrganization":{"reference":"Organization/b"}`},
 	}
 	for name, members := range sorted {
 		t.Run(name, func(t *testing.T) {

@@ -224,7 +224,8 @@ func (x *extractor) quantity(prefix string, a *amount) {
 	}
 }
 
-// sortAmount is what an amount is sorted by: the unit, and its least value; in base units where it can be.
+// sortAmount is what an amount is sorted by: its lower end, or else its upper one, so that <5 stands at 5; for a quantity after its
+// unit, both in base units where they can be.
 func sortAmount(a *amount, withUnit bool) string {
 	e, ok := a.extent()
 	if !ok {
@@ -232,18 +233,16 @@ func sortAmount(a *amount, withUnit bool) string {
 	}
 	unit := ""
 	if withUnit {
-		if unit, ok = a.canonical(&e); !ok {
-			unit = strconv.Quote(a.code)
+		if base, ok := a.canonical(&e); ok {
+			unit = unitKey(base)
+		} else {
+			unit = unitKey(strconv.Quote(a.code))
 		}
 	}
-	number := "!" // below all digits
-	if e.lo != nil {
-		number = encodeRat(e.lo)
+	if e.lo == nil {
+		return unit + encodeRat(e.hi)
 	}
-	if !withUnit {
-		return number
-	}
-	return unitKey(unit) + number
+	return unit + encodeRat(e.lo)
 }
 
 // conversion is how values in one unit become values in base units: value * factor + offset. It is exact.

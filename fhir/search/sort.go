@@ -5,8 +5,8 @@ import "khamxa/fhir"
 // Value is what the resource is sorted by: byte order of the text is the order of the values. "" means that it has none; such
 // resources come last, whichever way is sorted. Of several values the least counts when ascending and the greatest when
 // descending (R4, search.html#sort). Dates sort by their start, then their end; strings as folded for search, a HumanName or
-// Address by its text or else its first part; tokens by code, then system; numbers by their
-// least value; quantities by unit, then least value, where those in UCUM units are in base units, so that 1 g and 1000 mg are
+// Address by its text or else its first part; tokens by code, then system; numbers by
+// value; quantities by unit, then value, where those in UCUM units are in base units, so that 1 g and 1000 mg are
 // the same and what cannot be compared is kept apart.
 func (k SortKey) Value(r *fhir.Resource) string {
 	best := ""

@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 		{"concurrency", concurrencyTests},
 		{"read", readTests},
 		{"search", searchTests},
+		{"search by kind", kindTests},
 		{"search links", searchLinkTests},
 		{"confinement", confinementTests},
 		{"log", logTests},
