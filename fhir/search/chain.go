@@ -90,7 +90,7 @@ func (l *Link) Key(reference string) string {
 	if l.Reverse {
 		return l.outer + "|_id|" + formToken + tokenKey(token{code: id})
 	}
-	return l.Param.prefix + formReference + targetKey(target{typ: typ, id: id})
+	return l.Param.sources[0].prefix + formReference + targetKey(target{typ: typ, id: id})
 }
 
 // Overflow is the key of resources for which the link may hold although none of its keys tells; "" if there can be none.
@@ -98,7 +98,7 @@ func (l *Link) Overflow() string {
 	if l.Reverse {
 		return ""
 	}
-	return l.Param.prefix + formOverflow
+	return l.Param.sources[0].prefix + formOverflow
 }
 
 // PointingTo is the inner query of a reverse link, narrowed to the resources that point to the reference ("Type/id") by the

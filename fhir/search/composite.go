@@ -31,7 +31,7 @@ func (a *part) each(root, element *fhir.Value, f func(*fhir.Value, *path) bool) 
 
 // whole reports whether the element has a node for every part.
 func (p *Param) whole(root, element *fhir.Value) bool {
-	for i := range p.parts {
+	for i := len(p.parts) - 1; i >= 0; i-- { // what is hardly ever there, the value, comes last
 		if p.parts[i].each(root, element, func(*fhir.Value, *path) bool { return false }) {
 			return false
 		}

@@ -69,8 +69,8 @@ func (i Include) Ways(resourceType string) []Include {
 func (i Include) Ranges(reference string) []Range {
 	ref := fhir.ParseReference(reference)
 	t := term{typ: ref.Type, id: ref.ID}
-	ranges := t.targetRanges(i.Param.prefix+formReference, nil) // references are never derived
-	return append(ranges, ExactRange(i.Param.prefix+formOverflow))
+	prefix := i.Param.sources[0].prefix // a reference parameter has one
+	return append(t.targetRanges(prefix+formReference, nil), ExactRange(prefix+formOverflow))
 }
 
 // PointsTo reports whether r is of type Source and points to the reference ("Type/id") by the parameter.

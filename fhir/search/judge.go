@@ -15,7 +15,7 @@ const (
 // Judge decides from a key in one of the clause's Ranges whether a resource that has the key satisfies the clause, so that most
 // candidates need not be parsed. It is never wrong about Holds and Beside; what it cannot tell is Unsure.
 func (c *Clause) Judge(key string) Verdict {
-	rest, ok := strings.CutPrefix(key, c.Param.prefix)
+	rest, ok := c.Param.proof(key)
 	if !ok || len(rest) < 2 {
 		return Unsure
 	}
@@ -26,7 +26,7 @@ func (c *Clause) Judge(key string) Verdict {
 	case c.Param.Kind == Token && c.Modifier == NoModifier && form == formToken:
 		return c.judge(func(t *term) bool { return t.provenToken(value) })
 	case c.Param.Kind == Reference && (c.Modifier == NoModifier || c.Modifier == TypeModifier) && form == formReference:
-		return c.judge(func(t *term) bool { return t.provenTarget(value) })
+		return c.judge(func(t *term) bool { return t.provenTarget(value) && c.Param.shows(value) })
 	case c.Param.Kind == String && c.Modifier == NoModifier && form == formString:
 		return c.judge(func(t *term) bool { return len(t.folded) <= maxText && strings.HasPrefix(value, t.folded) })
 	case c.Param.Kind == String && c.Modifier == ContainsModifier && form == formString:

@@ -48,7 +48,7 @@ type Param struct {
 	prefix  string // of its keys: "Type|code|"
 	paths   []path
 	parts   []part   // of a composite one, see composite.go
-	sources []*Param // whose keys are looked at: itself, or see derived.go
+	sources []source // whose keys are looked at: itself, or see derived.go
 }
 
 // Served reports whether Parse accepts the parameter. It refuses _query, which names a query that a server has made for itself

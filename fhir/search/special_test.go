@@ -110,6 +110,24 @@ func TestDerived(t *testing.T) {
 			t.Errorf("%s: match is %v", query, got)
 		}
 	}
+	encounter := read(t, `{"resourceType":"Encounter","subject":{"reference":"Group/a"},"participant":[{"individual":{"type":"Practitioner","identifier":{"value":"7"}}},{"individual":{"reference":"https://x.vn/fhir/Practitioner/b"}}]}`)
+	for query, want := range map[string]bool{
+		"patient=a": false, "subject=a": true, "subject=Group/a": true, "patient:missing=true": true, "practitioner:identifier=7": true, "practitioner=https://x.vn/fhir/Practitioner/b": true,
+		"practitioner:missing=false": true,
+	} {
+		if got := asked(t, encounter, query); got != want {
+			t.Errorf("%s: match is %v", query, got)
+		}
+	}
+	q := parse(t, "Encounter", "patient=a")
+	for _, key := range search.Extract(encounter).Keys {
+		if q.Clauses[0].Judge(key) == search.Holds {
+			t.Errorf("%s shows that a Group is a Patient", key)
+		}
+	}
+	if key := "Encounter|subject|r|a\x01Patient"; q.Clauses[0].Judge(key) != search.Holds {
+		t.Errorf("%s does not show the patient", key)
+	}
 	derived := 0
 	for _, typ := range search.Types() {
 		for _, p := range search.Params(typ) {
@@ -117,15 +135,12 @@ func TestDerived(t *testing.T) {
 				continue
 			}
 			derived++
-			if p.Kind == search.Reference || p.Kind == search.Date {
-				t.Errorf("%s.%s is derived", typ, p.Code)
-			}
-			if p.Code == "patient" || p.Code == "name" || p.Code == "code" || p.Code == "identifier" {
+			if p.Kind == search.Date || p.Code == "name" || p.Code == "code" || p.Code == "identifier" || p.Code == "subject" && search.Lookup(typ, "patient").Derived() {
 				t.Errorf("%s.%s should have keys of its own", typ, p.Code)
 			}
 		}
 	}
-	if derived != 26 {
+	if derived != 79 {
 		t.Errorf("%d parameters are derived", derived)
 	}
 	keys := search.Lookup("Patient", "phonetic").Keys(r)
