@@ -63,51 +63,51 @@ func (c *Clause) matchNode(root, v *fhir.Value, p *path) bool {
 	return satisfied(c.Param.Kind, c.Modifier, v, p, c.any)
 }
 
-// satisfied reports whether the node has a value that any of some terms is satisfied by. The terms are any's to go through.
-func satisfied(kind Kind, m Modifier, v *fhir.Value, p *path, any func(func(*term) bool) bool) bool {
+// satisfied reports whether the node has a value that satisfies a term. some goes through the terms until its argument answers true of one.
+func satisfied(kind Kind, m Modifier, v *fhir.Value, p *path, some func(func(*term) bool) bool) bool {
 	switch kind {
 	case Token:
-		return tokenSatisfied(m, v, p, any)
+		return tokenSatisfied(m, v, p, some)
 	case String:
 		return !eachText(v, p, func(text string, whole bool) bool {
-			return !any(func(q *term) bool { return q.matchText(m, text, whole) })
+			return !some(func(q *term) bool { return q.matchText(m, text, whole) })
 		})
 	case Date:
 		return !eachInterval(v, p, func(i interval) bool {
-			return !any(func(q *term) bool { return q.matchInterval(i) })
+			return !some(func(q *term) bool { return q.matchInterval(i) })
 		})
 	case Number:
 		return !eachAmount(v, p, func(a *amount) bool {
-			return !any(func(q *term) bool { return q.matchNumber(a) })
+			return !some(func(q *term) bool { return q.matchNumber(a) })
 		})
 	case Quantity:
 		return !eachAmount(v, p, func(a *amount) bool {
-			return !any(func(q *term) bool { return q.matchQuantity(a) })
+			return !some(func(q *term) bool { return q.matchQuantity(a) })
 		})
 	case URI:
 		return !eachURI(v, p, func(url, version string) bool {
-			return !any(func(q *term) bool { return q.matchURI(m, url, version) })
+			return !some(func(q *term) bool { return q.matchURI(m, url, version) })
 		})
 	case Reference:
 		t := targetOf(v, p)
-		return t.searchable() && any(func(q *term) bool { return q.matchTarget(t) })
+		return t.searchable() && some(func(q *term) bool { return q.matchTarget(t) })
 	default: // near
-		return any(func(q *term) bool { return q.area.holds(v) })
+		return some(func(q *term) bool { return q.area.holds(v) })
 	}
 }
 
-func tokenSatisfied(m Modifier, v *fhir.Value, p *path, any func(func(*term) bool) bool) bool {
+func tokenSatisfied(m Modifier, v *fhir.Value, p *path, some func(func(*term) bool) bool) bool {
 	switch m {
 	case TextModifier:
 		return !eachLabel(v, p, func(text string) bool {
 			folded := Fold(text)
-			return !any(func(q *term) bool { return q.startsPart(folded, true) })
+			return !some(func(q *term) bool { return q.startsPart(folded, true) })
 		})
 	case OfTypeModifier:
-		return any(func(q *term) bool { return q.matchTyped(v, p) })
+		return some(func(q *term) bool { return q.matchTyped(v, p) })
 	default:
 		return !eachToken(v, p, func(t token) bool {
-			return !any(func(q *term) bool { return q.matchToken(t) })
+			return !some(func(q *term) bool { return q.matchToken(t) })
 		})
 	}
 }

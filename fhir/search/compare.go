@@ -1,6 +1,6 @@
 package search
 
-// Prefix is the comparison in front of a date (R4, search.html#prefix).
+// Prefix is the comparison in front of a date, a number or a quantity (R4, search.html#prefix).
 type Prefix string
 
 // The prefixes.

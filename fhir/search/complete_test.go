@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"khamxa/fhir"
@@ -61,6 +62,7 @@ func checkJudged(t *testing.T, c *search.Clause, keys []string, matches bool) {
 			}
 		case search.Unsure:
 			open = true
+		case search.Beside: // another key must tell
 		}
 	}
 	if matches && !open {
@@ -152,5 +154,15 @@ func TestEveryReferenceIsReached(t *testing.T) {
 	}
 	if n := pairs(t, resources, "focus", values); n < 12 {
 		t.Errorf("only %d matched", n)
+	}
+	// patient has no keys but subject's: it is found by them, and they prove no more than they hold.
+	resources = nil
+	for _, ref := range references {
+		resources = append(resources, fhir.BuildResource("Observation", "").Object("subject", fhir.Ref(ref)),
+			fhir.BuildResource("Observation", "").Object("subject", fhir.Build().String("reference", ref).String("type", "Patient")))
+	}
+	values = slices.DeleteFunc(values, func(v string) bool { return strings.HasPrefix(v, "Device/") })
+	if n := pairs(t, resources, "patient", values); n < 16 {
+		t.Errorf("of patients only %d matched", n)
 	}
 }

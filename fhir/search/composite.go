@@ -95,26 +95,20 @@ func (x *extractor) composite(p *Param, root, element *fhir.Value) {
 		return
 	}
 	start := len(x.keys)
-	p.parts[1].each(root, element, func(v *fhir.Value, path *path) bool {
-		x.node(p.parts[1].kind, "", v, path)
-		return len(x.keys) < start+maxKeys
-	})
-	for _, d := range x.dates {
-		x.keys = someValues.keys("", d, x.keys)
-	}
-	x.dates = x.dates[:0]
-	second := x.keys[start:len(x.keys):len(x.keys)]
-	x.keys = x.keys[:start]
-	var all []string
-	p.parts[0].each(root, element, func(v *fhir.Value, path *path) bool {
-		return eachToken(v, path, func(t token) bool {
-			for _, key := range second {
-				all = append(all, p.prefix+formComposite+cut(t.code, maxToken)+separator+key)
+	p.parts[0].each(root, element, func(code *fhir.Value, way *path) bool {
+		return eachToken(code, way, func(t token) bool {
+			prefix := p.prefix + formComposite + cut(t.code, maxToken) + separator
+			p.parts[1].each(root, element, func(v *fhir.Value, way *path) bool {
+				x.node(p.parts[1].kind, prefix, v, way)
+				return len(x.keys) < start+maxKeys
+			})
+			for _, d := range x.dates {
+				x.keys = someValues.keys(prefix, d, x.keys)
 			}
-			return len(all) < maxKeys
+			x.dates = x.dates[:0]
+			return len(x.keys) < start+maxKeys
 		})
 	})
-	x.keys = append(x.keys, all...)
 }
 
 // compositeRanges are the keys that can satisfy the term.

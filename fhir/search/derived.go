@@ -42,7 +42,7 @@ func derive(params []*Param) {
 		}
 		p.sources = nil
 		for _, o := range p.coveredBy(params, derived) {
-			p.sources = append(p.sources, source{o, o.Kind == Reference || o.covers(p)})
+			p.sources = append(p.sources, source{o, o.Kind == Reference || o.isWithin(p)})
 		}
 	}
 }
@@ -68,10 +68,10 @@ func (p *Param) coveredBy(params []*Param, derived map[*Param]bool) (sources []*
 	return sources
 }
 
-// covers reports whether everything that o reads is also read by p.
-func (o *Param) covers(p *Param) bool {
-	return !slices.ContainsFunc(o.paths, func(a path) bool {
-		return !slices.ContainsFunc(p.paths, func(b path) bool { return a.within(&b) })
+// isWithin reports whether everything that p reads is also read by o.
+func (p *Param) isWithin(o *Param) bool {
+	return !slices.ContainsFunc(p.paths, func(a path) bool {
+		return !slices.ContainsFunc(o.paths, func(b path) bool { return a.within(&b) })
 	})
 }
 
@@ -92,12 +92,12 @@ func (p *Param) only() string {
 	return p.paths[0].target
 }
 
-// within reports whether everything that a leads to is also led to by b, as the same data type.
-func (a *path) within(b *path) bool {
-	if a.leaf != b.leaf || a.system != b.system || a.fromRoot != b.fromRoot || b.target != "" && b.target != a.target {
+// within reports whether everything that p leads to is also led to by o, as the same data type.
+func (p *path) within(o *path) bool {
+	if p.leaf != o.leaf || p.system != o.system || p.fromRoot != o.fromRoot || o.target != "" && o.target != p.target {
 		return false
 	}
-	return slices.EqualFunc(a.steps, b.steps, func(s, o step) bool {
+	return slices.EqualFunc(p.steps, o.steps, func(s, o step) bool {
 		return s.name == o.name && (o.where == "" || o.where == s.where && o.equal == s.equal) && (!o.firstOnly || s.firstOnly)
 	})
 }

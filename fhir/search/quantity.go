@@ -213,7 +213,7 @@ func (x *extractor) quantity(prefix string, a *amount) {
 	if c, usual := usualUnits[a.code]; usual && c.linear {
 		// Away from the ends of what a float can hold the product is wrong by less than one step of a key.
 		if f, ok := parseFloat(a.lo); ok && math.Abs(f) > 1e-250 && math.Abs(f) < 1e250 {
-			x.keys = append(x.keys, prefix+formBase+unitKey(c.unit)+encodeFloat(f*c.approximate))
+			x.keys = append(x.keys, prefix+formBase+c.key+encodeFloat(f*c.approximate))
 			return
 		}
 	}
@@ -250,6 +250,7 @@ type conversion struct {
 	factor, offset *big.Rat
 	unit           string
 
+	key         string  // of the unit
 	approximate float64 // the factor, for keys; good only when there is no offset
 	linear      bool
 }
@@ -277,7 +278,7 @@ func conversionOf(code string) (c conversion, ok bool) {
 	c.factor, _, ok = ucum.Canonical(big.NewRat(1, 1), code)
 	c.factor.Sub(c.factor, c.offset)
 	c.approximate, _ = c.factor.Float64()
-	c.linear = c.offset.Sign() == 0
+	c.key, c.linear = unitKey(c.unit), c.offset.Sign() == 0
 	return c, ok
 }
 

@@ -104,7 +104,7 @@ func (q *Query) Match(r *fhir.Resource) bool {
 // Modifier is what follows the parameter's name after a colon.
 type Modifier string
 
-// The modifiers that are served. With TypeModifier the target type is part of each term.
+// The modifiers that are served; modifiers says which kind takes which. With TypeModifier the target type is part of each term.
 const (
 	NoModifier         Modifier = ""
 	ExactModifier      Modifier = "exact"

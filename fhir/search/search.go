@@ -7,6 +7,22 @@
 //
 // It is pure: no database, no network, no clock. Stores, the FHIR face, the registry and consult may call it. The table is
 // generated from the official definitions (see gen): every parameter of every type, of all nine kinds.
+//
+// # What R4 leaves to a server, or says twice
+//
+//   - Numbers in queries are as precise as they are written: eq and ne ask for v within half a unit of the last place, so 1e2 is 50 to 150
+//     (the specification's own 95 to 105 forgets the zeros); the other prefixes go by the exact value. ap is a tenth of the value, or
+//     the precision where that is wider. Numbers in resources are points.
+//   - A Quantity with a comparator, a Range and SampledData are extents (see extent): eq asks that all of it lies within, gt, lt, ge, le and ap that
+//     some of it satisfies, sa and eb that all of it lies beyond. Of SampledData the least and the greatest value count.
+//   - number|http://unitsofmeasure.org|unit finds what is of the same dimension, converted exactly (package ucum), and nothing of another: mmol/L and mg/dL are
+//     never brought together. number||unit compares the unit's code or text as it is written, number alone compares the value in whatever unit.
+//   - :below and :above of a URI go by whole parts of the path. A search for a canonical URL without a version finds all versions.
+//   - :text finds a text that has the words in a row, the last one perhaps only begun; _text and _content find resources with all
+//     the words, begun or whole, in any order and anywhere. Neither has keys: see special.go.
+//   - A composite's parts are of one element. Its values take prefixes and units as the parts' own parameters do, and no modifier.
+//   - near without a distance is within 50 km.
+//   - Quantities are sorted by unit and then value, in base units where they can be; composite and special parameters have no order.
 package search
 
 import (
