@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"khamxa/fhir"
+	"khamxa/fhir/validate"
 )
 
 // valueMember is the member of a parameter part that holds its value: "valueString", "_valueString" when it has extensions only,
@@ -27,7 +28,7 @@ func valueType(part *fhir.Value) string {
 }
 
 // build makes the value that a part describes, and what stands beside it under "_"; nil for nothing.
-func (o *change) build(part *fhir.Value, inside Shape) (v, beside *node, err error) {
+func (o *change) build(part *fhir.Value, inside validate.Shape) (v, beside *node, err error) {
 	if m := valueMember(part); m != nil {
 		if other := part.Get("_value" + valueType(part)); other != nil {
 			beside = nodeOf(other)
@@ -52,9 +53,9 @@ func (o *change) build(part *fhir.Value, inside Shape) (v, beside *node, err err
 			return nil, nil, err
 		}
 		if e.Repeats {
-			insertAt(p.own, e.Member, max(len(p.own.get(e.Member).items()), len(p.own.get("_"+e.Member).items())), v, beside)
+			insertAt(p.own, e.Name, max(len(p.own.get(e.Name).items()), len(p.own.get("_"+e.Name).items())), v, beside)
 		} else {
-			put(p.own, e.Member, v, beside)
+			put(p.own, e.Name, v, beside)
 		}
 	}
 	return p.own, nil, nil
@@ -140,6 +141,9 @@ func trim(object *node, member string) {
 		if array.kids = array.kids[:n]; !array.holdsAny() {
 			object.drop(name)
 		}
+	}
+	if array := object.get(member); array.kind() == fhir.Array {
+		fill(array, len(object.get("_"+member).items()))
 	}
 }
 

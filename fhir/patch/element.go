@@ -5,32 +5,19 @@ import (
 	"strings"
 
 	"khamxa/fhir"
+	"khamxa/fhir/validate"
 )
-
-// Shape is what R4 defines of a type or of an element with elements of its own.
-type Shape interface {
-	// Elements are the JSON members that the element with that name may be written as: one, or one for each type of a choice
-	// ("value": "valueQuantity", "valueString", ...); none if there is no such element.
-	Elements(name string) []Element
-}
-
-// Element is one JSON member of a Shape.
-type Element struct {
-	Member  string
-	Repeats bool  // an array
-	Inside  Shape // nil for a primitive, and for a resource of any type
-}
 
 // place is one element of a resource: the value of a member or an item of one, with what stands beside it under "_" (id and
 // extensions of a primitive).
 type place struct {
-	in     *node // the object that has the member; nil for the resource itself
-	of     Shape // of that object
+	in     *node          // the object that has the member; nil for the resource itself
+	of     validate.Shape // of that object
 	name   string
 	member string
-	item   int   // -1 when the member is no array
-	shape  Shape // of the element
-	own    *node // the resource itself, when in is nil
+	item   int            // -1 when the member is no array
+	shape  validate.Shape // of the element
+	own    *node          // the resource itself, when in is nil
 }
 
 // value is the element's JSON, nil when only "_" has something.
@@ -59,26 +46,21 @@ func part(v *node, item int) *node {
 	return v
 }
 
-// shapes gives the shape of each resource type.
-type shapes func(resourceType string) Shape
-
 // rootOf is the place of the resource itself.
-func (s shapes) rootOf(n *node) place {
-	return place{own: n, item: -1, shape: s(n.get("resourceType").text())}
+func rootOf(n *node) place {
+	return place{own: n, item: -1, shape: validate.ShapeOf(n.get("resourceType").text())}
 }
 
 // inside is the shape of what is in an object: a resource inside the resource says its type.
-func (s shapes) inside(p *place) Shape {
-	if p.shape == nil {
-		if typ := p.value().get("resourceType"); typ != nil {
-			return s(typ.text())
-		}
+func (p *place) inside() validate.Shape {
+	if typ := p.value().get("resourceType"); typ != nil && p.in != nil {
+		return validate.ShapeOf(typ.text())
 	}
 	return p.shape
 }
 
 // children are the elements with that name in an element.
-func (s shapes) children(p *place, name string) (found []place) {
+func (p *place) children(name string) (found []place) {
 	object := p.value()
 	if p.in != nil && object.kind() != fhir.Object {
 		if object = p.beside(); name != "extension" && name != "id" {
@@ -88,31 +70,34 @@ func (s shapes) children(p *place, name string) (found []place) {
 	if object.kind() != fhir.Object {
 		return nil
 	}
-	list := []Element{{Member: name}}
-	shape := s.inside(p)
-	if shape != nil {
-		list = shape.Elements(name)
-	} else if name == "extension" {
-		list = extensions()
-	}
+	shape := p.inside()
+	list := members(shape, name)
 	for _, e := range list {
-		n := max(len(object.get(e.Member).items()), len(object.get("_"+e.Member).items()))
-		single := object.get(e.Member) != nil || object.get("_"+e.Member) != nil
+		n := max(len(object.get(e.Name).items()), len(object.get("_"+e.Name).items()))
+		single := object.get(e.Name) != nil || object.get("_"+e.Name) != nil
 		for i := range n {
-			found = append(found, place{in: object, of: shape, name: name, member: e.Member, item: i, shape: e.Inside})
+			found = append(found, place{in: object, of: shape, name: name, member: e.Name, item: i, shape: e.Inside})
 		}
-		if n == 0 && single && object.get(e.Member).kind() != fhir.Array {
-			found = append(found, place{in: object, of: shape, name: name, member: e.Member, item: -1, shape: e.Inside})
+		if n == 0 && single && object.get(e.Name).kind() != fhir.Array {
+			found = append(found, place{in: object, of: shape, name: name, member: e.Name, item: -1, shape: e.Inside})
 		}
 	}
 	return found
 }
 
-// extensions is the element that everything has, for where a type is not known.
-func extensions() []Element { return []Element{{Member: "extension", Repeats: true}} }
+// members are the ways to write an element. Everything has extensions, also where the type is not known.
+func members(shape validate.Shape, name string) []validate.Member {
+	if list := shape.Members(name); list != nil || name != "extension" {
+		return list
+	}
+	return []validate.Member{{Name: name, Repeats: true, Inside: extension()}}
+}
 
-// eval follows steps from some elements. why says what is wrong.
-func (s shapes) eval(from []place, steps []step) (found []place, why string) {
+// extension is the shape of an Extension.
+func extension() validate.Shape { return validate.ShapeOf("Patient").Members("extension")[0].Inside }
+
+// eval follows steps from some elements. why says what is wrong; past the budget nothing is found.
+func (b *budget) eval(from []place, steps []step) (found []place, why string) {
 	found = from
 	for i := range steps {
 		st := &steps[i]
@@ -120,7 +105,11 @@ func (s shapes) eval(from []place, steps []step) (found []place, why string) {
 		case member:
 			var next []place
 			for i := range found {
-				next = append(next, s.children(&found[i], st.name)...)
+				some := found[i].children(st.name)
+				if b.look(len(some) + 1) {
+					return nil, ""
+				}
+				next = append(next, some...)
 			}
 			found = next
 		case item, last:
@@ -141,7 +130,7 @@ func (s shapes) eval(from []place, steps []step) (found []place, why string) {
 		case where:
 			var kept []place
 			for i := range found {
-				if s.holds(&found[i], st.cond) {
+				if b.holds(&found[i], st.cond) {
 					kept = append(kept, found[i])
 				}
 			}
@@ -160,14 +149,14 @@ func (p *place) is(typ string) bool {
 }
 
 // holds evaluates a condition on an element.
-func (s shapes) holds(p *place, c *condition) bool {
+func (b *budget) holds(p *place, c *condition) bool {
 	switch c.op {
 	case "and":
-		return s.holds(p, c.of) && s.holds(p, c.with)
+		return b.holds(p, c.of) && b.holds(p, c.with)
 	case "or":
-		return s.holds(p, c.of) || s.holds(p, c.with)
+		return b.holds(p, c.of) || b.holds(p, c.with)
 	}
-	found, _ := s.eval([]place{*p}, c.path)
+	found, _ := b.eval([]place{*p}, c.path)
 	switch c.op {
 	case "exists":
 		return len(found) > 0

@@ -4,29 +4,28 @@ import (
 	"strconv"
 
 	"khamxa/fhir"
+	"khamxa/fhir/validate"
 )
 
 // change is one operation of a FHIRPath Patch.
 type change struct {
-	at     string // "Parameters.parameter[2]"
-	kind   string
-	steps  []step
-	name   string
-	value  *fhir.Value // the parameter part that holds the value
+	at    string // "Parameters.parameter[2]"
+	kind  string
+	steps []step
+	name  string
+	value *fhir.Value // the parameter part that holds the value
 	numbers
-	shapes shapes
 }
 
 // numbers are the places in a list; -1 for one that is not given.
 type numbers struct{ index, source, destination int }
 
 // ParseParameters reads a FHIRPath Patch: a Parameters resource with parameters named operation, whose parts are type (add, insert,
-// delete, replace, move), path, name, value, index, source and destination (R4, fhirpatch.html). shapeOf gives the definition of
-// a resource type. Errors are fault.Invalid with the parameter as Path, and fault.TooLarge.
+// delete, replace, move), path, name, value, index, source and destination (R4, fhirpatch.html). Errors are fault.Invalid with the parameter as Path, and fault.TooLarge.
 //
 // A value may be written in each form that the specification has: value[x], a resource, or parts for an element that has no type
 // of its own (Patient.contact).
-func ParseParameters(r *fhir.Resource, shapeOf func(resourceType string) Shape) (*Patch, error) {
+func ParseParameters(r *fhir.Resource) (*Patch, error) {
 	if r.Type != "Parameters" {
 		return nil, wrong(r.Type+".resourceType", "A FHIRPath Patch is a Parameters resource.")
 	}
@@ -44,7 +43,6 @@ func ParseParameters(r *fhir.Resource, shapeOf func(resourceType string) Shape) 
 		if err != nil {
 			return nil, err
 		}
-		o.shapes = shapeOf
 		p.operations = append(p.operations, o)
 	}
 	return p, nil
@@ -117,23 +115,25 @@ func (o *change) check(path string) error {
 	return nil
 }
 
-func (o *change) do(root *node, budget *int) error {
+func (o *change) do(root *node, left *budget) error {
 	if o.value != nil {
-		if err := spend(budget, len(o.value.Bytes()), o.at); err != nil {
+		if err := left.add(len(o.value.Bytes()), o.at); err != nil {
 			return err
 		}
 	}
-	base := o.shapes.rootOf(root)
+	base := rootOf(root)
 	steps := o.steps
 	if first := steps[0]; first.kind == member && (first.name == root.get("resourceType").text() || first.name == "Resource" || first.name == "DomainResource") {
 		steps = steps[1:]
 	}
 	switch o.kind {
 	case "insert", "move":
-		return o.inList(base, steps)
+		return o.inList(base, steps, left)
 	}
-	found, why := o.shapes.eval([]place{base}, steps)
+	found, why := left.eval([]place{base}, steps)
 	switch {
+	case left.looks < 0:
+		return tooCostly(o.at)
 	case why != "":
 		return wrong(o.at, "The path %s.", why)
 	case len(found) == 0 && o.kind == "delete":
@@ -154,22 +154,14 @@ func (o *change) do(root *node, budget *int) error {
 }
 
 // target finds what the name in an object stands for, given the type of the value.
-func (o *change) target(p *place, name string, value *fhir.Value) (Element, error) {
-	shape := o.shapes.inside(p)
-	var list []Element
-	switch {
-	case shape != nil:
-		list = shape.Elements(name)
-	case name == "extension":
-		list = extensions()
-	}
+func (o *change) target(p *place, name string, value *fhir.Value) (validate.Member, error) {
 	typed := name + valueType(value)
-	for _, e := range list {
-		if e.Member == name || e.Member == typed {
-			return e, nil
+	for _, m := range members(p.inside(), name) {
+		if m.Name == name || m.Name == typed {
+			return m, nil
 		}
 	}
-	return Element{}, wrong(o.at, "There is no element %s that could have this value.", short(name))
+	return validate.Member{}, wrong(o.at, "There is no element %s that could have this value.", short(name))
 }
 
 // add puts a new element into the one that the path names, at the end of its list.
@@ -190,26 +182,28 @@ func (o *change) add(p *place) error {
 	if err != nil {
 		return err
 	}
-	list := object.get(e.Member).items()
+	list := object.get(e.Name).items()
 	if !e.Repeats {
-		if len(o.shapes.children(p, o.name)) > 0 {
+		if len(p.children(o.name)) > 0 {
 			return wrong(o.at, "The element %s is there already: replace it.", short(o.name))
 		}
-		put(object, e.Member, v, beside)
+		put(object, e.Name, v, beside)
 		return nil
 	}
-	insertAt(object, e.Member, max(len(list), len(object.get("_"+e.Member).items())), v, beside)
+	insertAt(object, e.Name, max(len(list), len(object.get("_"+e.Name).items())), v, beside)
 	return nil
 }
 
 // inList does insert and move, whose path names a list.
-func (o *change) inList(base place, steps []step) error {
+func (o *change) inList(base place, steps []step, left *budget) error {
 	if len(steps) == 0 || steps[len(steps)-1].kind != member {
 		return wrong(o.at, "The path of an %s names a list, by the name of its element.", o.kind)
 	}
 	name := steps[len(steps)-1].name
-	found, why := o.shapes.eval([]place{base}, steps[:len(steps)-1])
+	found, why := left.eval([]place{base}, steps[:len(steps)-1])
 	switch {
+	case left.looks < 0:
+		return tooCostly(o.at)
 	case why != "":
 		return wrong(o.at, "The path %s.", why)
 	case len(found) != 1:
@@ -226,7 +220,7 @@ func (o *change) inList(base place, steps []step) error {
 	if err != nil {
 		return err
 	}
-	n := max(len(object.get(e.Member).items()), len(object.get("_"+e.Member).items()))
+	n := max(len(object.get(e.Name).items()), len(object.get("_"+e.Name).items()))
 	if !e.Repeats || o.index > n {
 		return wrong(o.at, "The element %s is no list, or has only %d items.", short(name), n)
 	}
@@ -234,7 +228,7 @@ func (o *change) inList(base place, steps []step) error {
 	if err != nil {
 		return err
 	}
-	insertAt(object, e.Member, o.index, v, beside)
+	insertAt(object, e.Name, o.index, v, beside)
 	return nil
 }
 
@@ -258,12 +252,12 @@ func (o *change) move(object *node, name string) error {
 // replace puts another value in the place of an element; one of a choice may become another type.
 func (o *change) replace(p *place) error {
 	name, inside := p.member, p.shape
-	if p.of != nil && p.item < 0 {
-		for _, e := range p.of.Elements(p.name) {
-			if e.Member == p.name+valueType(o.value) && e.Member != p.member {
-				p.in.rename(p.member, e.Member)
+	if p.item < 0 {
+		for _, e := range p.of.Members(p.name) {
+			if e.Name == p.name+valueType(o.value) && e.Name != p.member {
+				p.in.rename(p.member, e.Name)
 				p.in.drop("_" + p.member)
-				name, inside = e.Member, e.Inside
+				name, inside = e.Name, e.Inside
 			}
 		}
 	}

@@ -108,10 +108,10 @@ func starts(path, with []string) bool {
 	return true
 }
 
-func (o *jsonOperation) do(root *node, budget *int) error {
+func (o *jsonOperation) do(root *node, left *budget) error {
 	switch o.op {
 	case "add":
-		if err := spend(budget, len(o.value.Bytes()), o.at); err != nil {
+		if err := left.add(len(o.value.Bytes()), o.at); err != nil {
 			return err
 		}
 		return o.add(root, nodeOf(o.value))
@@ -119,7 +119,7 @@ func (o *jsonOperation) do(root *node, budget *int) error {
 		_, err := o.remove(root, o.path, o.at+".path")
 		return err
 	case "replace":
-		if err := spend(budget, len(o.value.Bytes()), o.at); err != nil {
+		if err := left.add(len(o.value.Bytes()), o.at); err != nil {
 			return err
 		}
 		return o.replace(root)
@@ -130,7 +130,7 @@ func (o *jsonOperation) do(root *node, budget *int) error {
 		}
 		return o.add(root, v)
 	case "copy":
-		return o.copy(root, budget)
+		return o.copy(root, left)
 	default:
 		return o.test(root)
 	}
@@ -222,18 +222,18 @@ func (o *jsonOperation) replace(root *node) error {
 	return nil
 }
 
-func (o *jsonOperation) copy(root *node, budget *int) error {
+func (o *jsonOperation) copy(root *node, left *budget) error {
 	v, err := o.find(root, o.from, o.at+".from")
 	if err != nil {
 		return err
 	}
 	raw := v.bytes()
-	if err := spend(budget, len(raw), o.at); err != nil {
+	if err := left.add(len(raw), o.at); err != nil {
 		return err
 	}
 	copied, err := fhir.ParseJSON(raw) // later operations change one and not the other
 	if err != nil {
-		return err
+		return wrong(o.at, "The copy would be too deep or too large.")
 	}
 	return o.add(root, nodeOf(copied))
 }
@@ -246,7 +246,7 @@ func (o *jsonOperation) test(root *node) error {
 	}
 	now, err := fhir.ParseJSON(v.bytes())
 	if err != nil {
-		return err
+		return wrong(o.at, "What is to be tested is too deep or too large.")
 	}
 	if !equal(now, o.value) {
 		return fault.New(fault.Precondition, "patch.test", "The test does not hold, so nothing was changed.").At(o.at)

@@ -18,24 +18,29 @@ import (
 const (
 	MaxOperations = 1_000
 	MaxAdded      = 4 << 20 // bytes that all operations together may add, so that copies of copies end
+
+	mostLooks = 2_000_000 // elements that the paths of all operations together may look at
 )
 
 // Patch is a list of operations. It is read-only and may be applied any number of times.
 type Patch struct{ operations []operation }
 
-// operation is one step. budget is how many bytes it may add.
+// operation is one step.
 type operation interface {
-	do(root *node, budget *int) error
+	do(root *node, left *budget) error
 }
 
+// budget is what is left of the work that a patch may cost.
+type budget struct{ added, looks int }
+
 // Apply gives the resource that the operations make of r. Errors are fault.Invalid when an operation cannot be done, with the
-// operation as Path ("[2]" or "Parameters.parameter[2]"); fault.Precondition when a test fails; fault.TooLarge past the limits.
+// operation as Path ("[2]" or "Parameters.parameter[2]"); fault.Precondition when a test fails; fault.TooLarge and fault.TooCostly past the limits.
 func (p *Patch) Apply(r *fhir.Resource) (*fhir.Resource, error) {
 	const op = "patch.Apply"
 	root := nodeOf(r.Root)
-	budget := MaxAdded
+	left := &budget{MaxAdded, mostLooks}
 	for _, o := range p.operations {
-		if err := o.do(root, &budget); err != nil {
+		if err := o.do(root, left); err != nil {
 			return nil, err
 		}
 	}
@@ -51,12 +56,22 @@ func (p *Patch) Apply(r *fhir.Resource) (*fhir.Resource, error) {
 	return result, nil
 }
 
-// spend takes what a value adds off the budget.
-func spend(budget *int, size int, at string) error {
-	if *budget -= size; *budget < 0 {
-		return fault.Newf(fault.TooLarge, "patch.spend", "The patch adds more than %d MiB.", MaxAdded>>20).At(at)
+// add takes what a value adds off the budget.
+func (b *budget) add(size int, at string) error {
+	if b.added -= size; b.added < 0 {
+		return fault.Newf(fault.TooLarge, "patch.add", "The patch adds more than %d MiB.", MaxAdded>>20).At(at)
 	}
 	return nil
+}
+
+// look takes elements that are looked at off the budget; over reports that it is used up.
+func (b *budget) look(n int) (over bool) {
+	b.looks -= n
+	return b.looks < 0
+}
+
+func tooCostly(at string) error {
+	return fault.New(fault.TooCostly, "patch.tooCostly", "The patch looks at too much of the resource: use fewer operations or simpler paths.").At(at)
 }
 
 func tooMany(n int) error {

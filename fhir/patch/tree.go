@@ -9,11 +9,11 @@ import (
 // node is a JSON value that can be changed. What nobody has touched stays the bytes that it came as: numbers keep their text,
 // strings their escapes, members their order.
 type node struct {
-	from    *fhir.Value // what it came as; its children are made when they are asked for
-	opened  bool
-	object  bool
-	names   []string // of an object's members, one each
-	kids    []*node
+	from   *fhir.Value // what it came as; its children are made when they are asked for
+	opened bool
+	object bool
+	names  []string // of an object's members, one each
+	kids   []*node
 }
 
 func nodeOf(v *fhir.Value) *node { return &node{from: v} }
