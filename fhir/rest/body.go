@@ -13,19 +13,28 @@ import (
 const drained = 32 << 20
 
 // readBody reads what the route expects. A status of 0 stands for the one that the error's code has.
-func (c *call) readBody(w http.ResponseWriter, r *http.Request) (int, error) {
+func (s *server) readBody(c *call, w http.ResponseWriter, r *http.Request) (int, error) {
 	if c.rt.payload == noBody || c.rt.payload == operationBody && r.ContentLength == 0 {
 		return 0, nil
 	}
-	if err := bodyType(c.rt.payload, r.Header); err != nil {
+	var err error
+	if c.media, err = bodyType(c.rt.payload, r.Header.Get("Content-Type")); err != nil {
 		return http.StatusUnsupportedMediaType, err
 	}
 	limit := c.rt.payload.limit()
 	if r.ContentLength > limit {
 		return 0, tooLarge(limit)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	plain, done, err := s.codings.reader(r.Header.Values("Content-Encoding"), io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		w.Header().Set("Accept-Encoding", "gzip, zstd") // RFC 7694
+		return http.StatusUnsupportedMediaType, err
+	}
+	defer done()
+	body, err := io.ReadAll(io.LimitReader(plain, limit+1))
 	switch {
+	case errors.Is(err, errDamaged):
+		return 0, &fault.Error{Code: fault.Invalid, Op: "rest.readBody", Message: "The compressed body is damaged or not complete; nothing was changed.", Err: err}
 	case err != nil:
 		return 0, unreadable(err)
 	case int64(len(body)) > limit:

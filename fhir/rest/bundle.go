@@ -109,7 +109,7 @@ func (w *bundleWriter) past(base string, v store.Version) {
 }
 
 // answered adds the answer to an entry of a batch or transaction. The resource goes with it for what was asked for (GET), and
-// for a write when the caller prefers so.
+// for a write when the caller prefers so; an OperationOutcome likewise.
 func (w *bundleWriter) answered(base string, c *call, a answer) {
 	w.entry()
 	reads := c.rt.verb == Read || c.rt.verb == Search
@@ -123,8 +123,12 @@ func (w *bundleWriter) answered(base string, c *call, a answer) {
 	if a.located {
 		location = base + "/" + versionPath(a.version.Type, a.version.ID, a.version.VersionID)
 	}
+	response := responseOf(a, statusLine(a.status), location)
+	if len(a.body) > 0 && !reads && c.prefer.outcome {
+		response.Raw("outcome", a.body)
+	}
 	w.b = append(w.b, comma+`"response":`...)
-	w.b = append(w.b, responseOf(a, statusLine(a.status), location).Bytes()...)
+	w.b = append(w.b, response.Bytes()...)
 	w.b = append(w.b, '}')
 }
 

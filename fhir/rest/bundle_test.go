@@ -188,7 +188,7 @@ func TestTransactionFails(t *testing.T) {
 		{"request without url", `{"request":{"method":"GET"}}`, 400, "invalid", "Bundle.entry[1].request"},
 		{"null entry", `null`, 400, "invalid", "Bundle.entry[1].request"},
 		{"unknown method", entryOf("", "COPY", "Patient/there", ""), 400, "invalid", "Bundle.entry[1].request.method"},
-		{"PATCH", entryOf("", "PATCH", "Patient/there", ""), 400, "not-supported", "Bundle.entry[1].request.method"},
+		{"PATCH of nothing", entryOf("", "PATCH", "Patient/there", ""), 400, "invalid", "Bundle.entry[1].resource"},
 		{"foreign address", entryOf("", "GET", "https://other.example/fhir/Patient/there", ""), 400, "invalid", "Bundle.entry[1].request.url"},
 		{"nowhere", entryOf("", "GET", "a/b/c/d/e", ""), 404, "not-found", "Bundle.entry[1].request.url"},
 		{"Bundle in a Bundle", entryOf("", "POST", "/", `{"resourceType":"Bundle","type":"batch"}`), 400, "not-supported", "Bundle.entry[1].request"},

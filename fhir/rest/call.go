@@ -21,12 +21,15 @@ type call struct {
 	version string
 	values  url.Values // search parameters
 	body    []byte
+	media   string         // media type of body, without parameters
 	nested  *fhir.Resource // the resource of a Bundle entry, already parsed
 
 	searching bool // the resource has references by search
 
 	ifMatch, ifNoneMatch, ifNoneExist string
-	prefer                            preference
+
+	ifModifiedSince time.Time // zero: not asked
+	prefer          preference
 }
 
 // answer is what a call gives. The edge turns it into headers, a Bundle into response elements.

@@ -37,6 +37,7 @@ func TestConfinement(t *testing.T) {
 		body2      string
 		status     int
 	}
+	const amend = `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},{"name":"path","valueString":"Observation.status"},{"name":"value","valueCode":"amended"}]}]}`
 	policies := map[string]try{
 		"read":               {"/Observation/oa", "", 200, "/Observation/ob", "", 404},
 		"vread":              {"/Observation/oa/_history/1", "", 200, "/Observation/ob/_history/1", "", 404},
@@ -44,6 +45,7 @@ func TestConfinement(t *testing.T) {
 		"history-type":       {"/Observation/_history", "", 200, "/Observation/_history", "", 200},
 		"history-system":     {"/_history", "", 200, "/_history", "", 200},
 		"update":             {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
+		"patch":              {"/Observation/oa", amend, 200, "/Observation/ob", amend, 404},
 		"delete":             {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
 		"create":             {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},
 		"search-system":      {"/?_type=Observation&_id=oa", "", 200, "/?_type=Observation&_id=ob", "", 200},

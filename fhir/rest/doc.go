@@ -15,6 +15,7 @@
 //	GET    /{type}/{id}                  read             read.go          https://hl7.org/fhir/R4/http.html#read
 //	GET    /{type}/{id}/_history/{vid}   vread            vread.go         https://hl7.org/fhir/R4/http.html#vread
 //	PUT    /{type}/{id}                  update           update.go        https://hl7.org/fhir/R4/http.html#update
+//	PATCH  /{type}/{id}, /{type}?...     patch            patch.go         https://hl7.org/fhir/R4/http.html#patch
 //	DELETE /{type}/{id}                  delete           delete.go        https://hl7.org/fhir/R4/http.html#delete
 //	GET    /{type}/{id}/_history         history-instance history.go       https://hl7.org/fhir/R4/http.html#history
 //	GET    /{type}/_history              history-type     history_many.go  https://hl7.org/fhir/R4/http.html#history

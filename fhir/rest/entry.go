@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"khamxa/fhir"
 	"khamxa/internal/fault"
@@ -94,7 +95,10 @@ func (s *server) callOf(parent *call, v *fhir.Value) (*call, error) {
 	c.ifMatch = request.Get("ifMatch").String()
 	c.ifNoneMatch = request.Get("ifNoneMatch").String()
 	c.ifNoneExist = request.Get("ifNoneExist").String()
-	if rt.payload != resourceBody && (rt.payload != operationBody || v.Get("resource") == nil) {
+	if since, err := time.Parse(time.RFC3339, request.Get("ifModifiedSince").String()); err == nil {
+		c.ifModifiedSince = since
+	}
+	if rt.payload == noBody || rt.payload == operationBody && v.Get("resource") == nil {
 		return c, nil
 	}
 	return c, c.nest(v.Get("resource"))
@@ -164,7 +168,11 @@ func (e *entry) order() int {
 	if e.c == nil {
 		return -1 // it has failed already
 	}
-	return slices.Index([]string{http.MethodDelete, http.MethodPost, http.MethodPut, http.MethodGet}, e.c.rt.method)
+	method := e.c.rt.method
+	if method == http.MethodPatch {
+		method = http.MethodPut
+	}
+	return slices.Index([]string{http.MethodDelete, http.MethodPost, http.MethodPut, http.MethodGet}, method)
 }
 
 func inOrder(entries []*entry) []*entry {

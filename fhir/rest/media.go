@@ -2,8 +2,8 @@ package rest
 
 import (
 	"mime"
-	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,12 +29,22 @@ func isJSON(written string) bool {
 	return name == mediaType || name == "application/json"
 }
 
+// otherForms are the forms of R4 that are not spoken, as _format may name them (http.html#mime-type).
+func otherForms() []string {
+	return []string{"xml", "text/xml", "application/xml", "application/fhir+xml", "ttl", "text/turtle", "turtle", "application/fhir+turtle", "html", "text/html"}
+}
+
 // acceptable checks _format, which goes before Accept. https://hl7.org/fhir/R4/http.html#parameters
 func acceptable(accept []string, values url.Values) error {
 	const sentence = "This server speaks FHIR R4 as JSON only: ask for application/fhir+json."
 	if formats, ok := values["_format"]; ok {
 		for _, f := range formats {
-			if f != "json" && !isJSON(f) {
+			name, _, _ := strings.Cut(strings.ReplaceAll(f, "fhir ", "fhir+"), ";")
+			switch {
+			case strings.EqualFold(f, "json") || strings.EqualFold(f, "text/json") || isJSON(f):
+			case slices.Contains(otherForms(), strings.ToLower(strings.TrimSpace(name))):
+				return fault.Newf(fault.Unsupported, "rest.acceptable", "The form %s is not spoken here. %s", clip(f), sentence).At("_format")
+			default:
 				return fault.New(fault.Unsupported, "rest.acceptable", sentence).At("_format")
 			}
 		}
@@ -61,23 +71,19 @@ func acceptable(accept []string, values url.Values) error {
 	return fault.New(fault.Unsupported, "rest.acceptable", sentence)
 }
 
-// bodyType checks the Content-Type of what a route expects.
-func bodyType(p payload, h http.Header) error {
+// bodyType checks the Content-Type of what a route expects, and gives it without its parameters.
+func bodyType(p payload, written string) (string, error) {
 	const op = "rest.bodyType"
-	if enc := h.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return fault.New(fault.Unsupported, op, "A compressed body is not accepted: send it without Content-Encoding.")
+	name, _, err := mime.ParseMediaType(written)
+	switch {
+	case p == formBody && (err != nil || name != "application/x-www-form-urlencoded"):
+		return "", fault.New(fault.Unsupported, op, "The body of a _search must be application/x-www-form-urlencoded.")
+	case p == formBody, p == patchBody && name == jsonPatch, isJSON(written):
+		return name, nil
+	case p == patchBody:
+		return "", fault.New(fault.Unsupported, op, "A patch is a JSON Patch with the Content-Type application/json-patch+json, or Parameters (FHIRPath Patch) with application/fhir+json.")
 	}
-	written := h.Get("Content-Type")
-	if p == formBody {
-		if name, _, err := mime.ParseMediaType(written); err != nil || name != "application/x-www-form-urlencoded" {
-			return fault.New(fault.Unsupported, op, "The body of a _search must be application/x-www-form-urlencoded.")
-		}
-		return nil
-	}
-	if !isJSON(written) {
-		return fault.New(fault.Unsupported, op, "The body must be FHIR R4 as JSON, with the Content-Type application/fhir+json.")
-	}
-	return nil
+	return "", fault.New(fault.Unsupported, op, "The body must be FHIR R4 as JSON, with the Content-Type application/fhir+json.")
 }
 
 // preference is what a Prefer header asks for. https://hl7.org/fhir/R4/http.html#ops, #prefer and search.html#errors

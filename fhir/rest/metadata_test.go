@@ -168,6 +168,8 @@ func tryInteraction(s *service, typ, code string) {
 		s.do(anybody, "POST", base, body).is(201)
 	case "update":
 		s.do(anybody, "PUT", base+"/m1", body).is(201)
+	case "patch":
+		s.do(anybody, "PATCH", base+"/none", `[]`, asJSONPatch).refused(404, "not-found", "", "no "+typ)
 	case "delete":
 		s.do(anybody, "DELETE", base+"/m1", "").is(204)
 	case "search-type":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
@@ -21,10 +22,15 @@ func (s *server) read(ctx context.Context, c *call) (answer, error) {
 	return c.shows(v), nil
 }
 
-// shows is the answer that has one version as its body, or says that the caller has it already (http.html#cread).
+// shows is the answer that has one version as its body, or says that the caller has it already (http.html#cread). Of both headers
+// If-None-Match decides (RFC 9110, 13.2.2). If-Modified-Since is a whole second.
 func (c *call) shows(v store.Version) answer {
 	a := answer{status: http.StatusOK, version: &v, body: v.Body, shown: []string{v.Type + "/" + v.ID}}
-	if have := tags(c.ifNoneMatch); slices.Contains(have, v.VersionID) || slices.Contains(have, "*") {
+	has := !c.ifModifiedSince.IsZero() && !v.Updated.Truncate(time.Second).After(c.ifModifiedSince)
+	if have := tags(c.ifNoneMatch); len(have) > 0 {
+		has = slices.Contains(have, v.VersionID) || slices.Contains(have, "*")
+	}
+	if has {
 		a.status, a.body = http.StatusNotModified, nil
 	}
 	return a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"khamxa/fhir"
 	"khamxa/internal/fault"
@@ -62,7 +63,11 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, err 
 	if status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "status", status, "code", string(code), "err", err)
 	}
-	s.write(w, r, status, fhir.Outcome(outward(err)))
+	body := fhir.Outcome(outward(err))
+	if strings.Contains(r.URL.RawQuery, "_pretty=true") {
+		body = pretty(body)
+	}
+	s.write(w, r, status, body)
 }
 
 // outward is the error as a client may see it: always one of ours, so that no foreign text gets out.
@@ -90,15 +95,26 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, c *call, a answ
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
 		body = nil
 	} else if c.values.Get("_pretty") == "true" {
-		var indented bytes.Buffer
-		if json.Indent(&indented, body, "", "  ") == nil {
-			body = indented.Bytes()
-		}
+		body = pretty(body)
 	}
 	s.write(w, r, a.status, body)
 }
 
+// pretty indents a body for a person's eyes (http.html#pretty). The text of numbers stays.
+func pretty(body []byte) []byte {
+	var indented bytes.Buffer
+	if json.Indent(&indented, body, "", "  ") != nil {
+		return body
+	}
+	return indented.Bytes()
+}
+
 func (s *server) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	if coded, name := s.codings.encode(r.Header.Values("Accept-Encoding"), body); name != "" {
+		w.Header().Set("Content-Encoding", name)
+		body = coded
+	}
 	if len(body) > 0 {
 		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -121,7 +121,7 @@ func New(o Options) (http.Handler, error) {
 	if own, ok := o.Store.(store.Charts); ok && o.Charts == nil {
 		o.Charts = own
 	}
-	s := &server{Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), pages: seal, routes: routes(), since: o.Clock()}
+	s := &server{Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), pages: seal, codings: newCodings(), routes: routes(), since: o.Clock()}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

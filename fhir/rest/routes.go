@@ -29,12 +29,13 @@ const (
 	bundleBody
 	formBody
 	operationBody // a Parameters resource, or nothing
+	patchBody     // a JSON Patch or a Parameters resource
 )
 
 // limit is the largest body in bytes.
 func (p payload) limit() int64 {
 	switch p {
-	case resourceBody, operationBody:
+	case resourceBody, operationBody, patchBody:
 		return 1 << 20
 	case bundleBody:
 		return 8 << 20
@@ -92,6 +93,8 @@ func interactionRoutes() []route {
 		{"history-system", "GET", "/_history", Search, systemLevel, noBody, readTime, (*server).historyMany},
 		{"create", "POST", "/{type}", Create, typeLevel, resourceBody, writeTime, (*server).create},
 		{"update", "PUT", "/{type}", Update, typeLevel, resourceBody, writeTime, (*server).update},
+		{"patch", "PATCH", inst, Update, instanceLevel, patchBody, writeTime, (*server).patch},
+		{"patch", "PATCH", "/{type}", Update, typeLevel, patchBody, writeTime, (*server).patch},
 		{"delete", "DELETE", "/{type}", Delete, typeLevel, noBody, writeTime, (*server).delete},
 	}
 }
@@ -128,7 +131,7 @@ func (s *server) find(method, path string) (*route, *chi.Context) {
 
 // allowed lists the methods that a path has, for the Allow header.
 func (s *server) allowed(path string) (methods []string) {
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if s.router.Match(chi.NewRouteContext(), m, path) {
 			methods = append(methods, m)
 		}

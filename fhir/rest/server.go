@@ -22,6 +22,7 @@ import (
 type server struct {
 	Options
 	pages        *sealer
+	codings      *codings
 	routes       []route
 	byPattern    map[string]*route // method + pattern
 	router       *chi.Mux
@@ -141,7 +142,10 @@ func (s *server) decode(rt *route, w http.ResponseWriter, r *http.Request) (*cal
 	c.ifMatch = strings.Join(r.Header.Values("If-Match"), ",")
 	c.ifNoneMatch = strings.Join(r.Header.Values("If-None-Match"), ",")
 	c.ifNoneExist = r.Header.Get("If-None-Exist")
-	status, err := c.readBody(w, r)
+	if since, err := http.ParseTime(r.Header.Get("If-Modified-Since")); err == nil { // one that cannot be read asks for nothing (RFC 9110, 13.1.3)
+		c.ifModifiedSince = since
+	}
+	status, err := s.readBody(c, w, r)
 	return c, status, err
 }
 

@@ -51,6 +51,13 @@ func accessOf(token string) (rest.Access, error) {
 	return rest.Access{}, fault.New(fault.Unauthenticated, "test", "Sign in first.")
 }
 
+// only is an authoriser of callers who may do these things with everything.
+func only(verbs ...rest.Verb) func(*http.Request) (rest.Access, error) {
+	return func(*http.Request) (rest.Access, error) {
+		return rest.Access{Author: "Device/client-x", Allows: func(_ string, v rest.Verb) bool { return slices.Contains(verbs, v) }}, nil
+	}
+}
+
 // service is the handler over a real store, behind a real listener.
 type service struct {
 	t      testing.TB
