@@ -35,7 +35,13 @@ func (w *writer) append(e *entry) error {
 func (w *writer) applyNow(e *entry, drafts []*draft) error {
 	apply := func() error {
 		for i := range e.changes {
-			if err := w.applyChange(e, i, drafts[i].facts, drafts[i].prior); err != nil {
+			d, err := drafts[i], error(nil)
+			if d.first && brokenBy == "" {
+				err = w.replaceCurrent(e, i, &current{}, d.facts, prior{})
+			} else {
+				err = w.applyChange(e, i, d.facts, d.prior)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -76,16 +82,18 @@ func (w *writer) apply(e *entry) error {
 // applyChange makes one change current if it is newer than what is. f are the facts of its body; known are those of an
 // older version, used if that one is still the current one.
 func (w *writer) applyChange(e *entry, i int, f facts, known prior) error {
-	c := &e.changes[i]
-	place := placeOf(e.seq, i)
-	cur, err := currentOf(w.conn, c.typ, c.id)
-	if err != nil {
+	cur, err := currentOf(w.conn, e.changes[i].typ, e.changes[i].id)
+	if err != nil || cur.rid != 0 && cur.place >= placeOf(e.seq, i) {
 		return err
 	}
-	if cur.rid != 0 && cur.place >= place {
-		return nil
-	}
-	old, oldKeys, err := w.oldFacts(&cur, known)
+	return w.replaceCurrent(e, i, &cur, f, known)
+}
+
+// replaceCurrent makes one change current instead of cur, which is zero for the first version.
+func (w *writer) replaceCurrent(e *entry, i int, cur *current, f facts, known prior) error {
+	c := &e.changes[i]
+	place := placeOf(e.seq, i)
+	old, oldKeys, err := w.oldFacts(cur, known)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type draft struct {
 	res    *fhir.Resource // nil for a delete
 	facts  facts          // of the new state
 	prior  prior          // of the state that was current when the draft was made
+	first  bool           // the commit's own check found that there was no version before
 }
 
 // Commit implements store.Store.
@@ -173,6 +174,7 @@ func (w *writer) commit(tx store.Transaction, drafts []draft) (store.Receipt, er
 			c.body = d.res.Stamp(c.id, versionID(c.vid), e.time)
 			c.hash = hashOf(c.body)
 		}
+		d.first = cur.rid == 0
 		e.changes = append(e.changes, c)
 		kept = append(kept, d)
 		receipt.Changes = append(receipt.Changes, store.Written{

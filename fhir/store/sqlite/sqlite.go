@@ -15,6 +15,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ type DB struct {
 	slow    chan struct{} // the one place for the check and the backup, which take minutes
 	head    *watermark
 	recent  recordCache
+	copies  *checkpointer
 
 	closing sync.RWMutex // held for reading while a request enters the queue
 	closed  bool
@@ -132,6 +134,9 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 	if err != nil {
 		return nil, clean(ctx, errors.Join(err, conn.Close()), op)
 	}
+	if db.copies, err = startCheckpointer(file, o.Log); err != nil {
+		return nil, clean(ctx, errors.Join(err, db.readers.Close(), conn.Close()), op)
+	}
 	db.head = newWatermark(w.seq)
 	go db.commitLoop(w)
 	return db, nil
@@ -153,9 +158,9 @@ func openWriter(file string) (*lite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetBusyTimeout(10 * time.Second) // the only other writer there can be is a checkpoint of a reader that closes
+	conn.SetBusyTimeout(10 * time.Second) // what else locks is a checkpoint that ends
 	for _, pragma := range []string{
-		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 4000",
+		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", checkpointAtMost),
 		"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY",
 	} {
 		if err := run(conn, pragma, nil); err != nil {
@@ -183,7 +188,7 @@ func (db *DB) Close() error {
 	}
 	db.head.end()
 	// The writer last: SQLite then brings everything into the one file and removes the others.
-	err := errors.Join(db.readers.Close(), db.writer.Close(), db.lock.Close())
+	err := errors.Join(db.copies.end(), db.readers.Close(), db.writer.Close(), db.lock.Close())
 	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")
 }
 

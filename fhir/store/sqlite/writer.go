@@ -182,6 +182,7 @@ func (w *writer) write(batch []*request) {
 		for i, r := range batch {
 			r.finish(errs[i])
 		}
+		w.db.copies.written(w)
 		return
 	}
 	w.position, w.recordVersion = saved, savedRecord
