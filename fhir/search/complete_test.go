@@ -43,7 +43,10 @@ func pairs(t *testing.T, resources []*fhir.Builder, parameter string, values []s
 }
 
 // checkJudged checks what the keys of a resource in the clause's ranges tell about it.
-func checkJudged(t *testing.T, c *search.Clause, keys []string, matches bool) {
+func checkJudged(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, c *search.Clause, keys []string, matches bool) {
 	t.Helper()
 	ranges, ok := c.Ranges()
 	if !ok {

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -98,6 +99,33 @@ func drawObservation(t *rapid.T) *fhir.Resource {
 	return r
 }
 
+// TestJudgedAmounts: keys that lie well within what is asked prove it, so that resources need not be read.
+func TestJudgedAmounts(t *testing.T) {
+	for query, want := range map[string]bool{
+		"component-value-quantity=gt140": true, "component-value-quantity=gt150": false, "component-value-quantity=gt140||mm[Hg]": false,
+		"component-value-quantity=gt18|http://unitsofmeasure.org|kPa": true, "combo-value-quantity=95": true, "component-value-quantity=ne95": true,
+		"component-code-value-quantity=8480-6$gt140": true, "component-code-value-quantity=http://loinc.org|8480-6$gt140": false,
+		"component-code-value-quantity=8480-6$ap16|http://unitsofmeasure.org|kPa": false, "combo-code-value-quantity=8462-4$le100|http://unitsofmeasure.org|mm[Hg]": true,
+		"component-value-quantity:missing=false": false,
+	} {
+		bp := load(t, "blood-pressure")
+		keys := search.Extract(bp).Keys
+		q := parse(t, "Observation", query)
+		checkJudged(t, &q.Clauses[0], keys, q.Match(bp))
+		proven := slices.ContainsFunc(keys, func(k string) bool { return q.Clauses[0].Judge(k) == search.Holds })
+		if proven != want {
+			t.Errorf("%s: proven by a key: %v", query, proven)
+		}
+	}
+	set := read(t, `{"resourceType":"ValueSet","url":"http://x/a/b"}`)
+	for query, want := range map[string]bool{"url=http://x/a/b": true, "url:below=http://x/a": true, "url:above=http://x/a/b/c": true, "url=http://x/a": false} {
+		q := parse(t, "ValueSet", query)
+		if got := q.Clauses[0].Judge("ValueSet|url|x|http://x/a/b") == search.Holds; got != want || q.Match(set) != want {
+			t.Errorf("%s: proven by a key: %v", query, got)
+		}
+	}
+}
+
 func TestEveryCompositeIsReached(t *testing.T) {
 	matched := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -120,6 +148,7 @@ func TestEveryCompositeIsReached(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s=%s: %v", code, value, err)
 			}
+			checkJudged(t, &q.Clauses[0], keys, q.Match(r))
 			if !q.Match(r) {
 				continue
 			}

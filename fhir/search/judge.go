@@ -31,6 +31,14 @@ func (c *Clause) Judge(key string) Verdict {
 		return c.judge(func(t *term) bool { return len(t.folded) <= maxText && strings.HasPrefix(value, t.folded) })
 	case c.Param.Kind == String && c.Modifier == ContainsModifier && form == formString:
 		return c.judge(func(t *term) bool { return strings.Contains(value, t.folded) })
+	case c.Modifier == MissingModifier:
+		return Unsure
+	case c.Param.Kind == Number, c.Param.Kind == Quantity:
+		return c.judge(func(t *term) bool { return t.provenAmount(form, value) })
+	case c.Param.Kind == URI && form == formURI:
+		return c.judge(func(t *term) bool { return t.provenURI(c.Modifier, value) })
+	case c.Param.Kind == Composite && form == formComposite:
+		return c.judge(func(t *term) bool { return t.provenParts(c.Param, value) })
 	}
 	return Unsure
 }

@@ -413,3 +413,19 @@ func TestSortValue(t *testing.T) {
 		t.Errorf("ascending %q, descending %q", a, d)
 	}
 }
+
+func BenchmarkMatch(b *testing.B) {
+	r := load(b, "blood-pressure")
+	for _, query := range []string{
+		"code=85354-9", "date=ge2026-01", "combo-value-quantity=gt200", "combo-value-quantity=gt200|http://unitsofmeasure.org|mm[Hg]",
+		"component-code-value-quantity=8480-6$gt140|http://unitsofmeasure.org|mm[Hg]", "code:text=huyet", "_content=huyet ap",
+	} {
+		b.Run(query, func(b *testing.B) {
+			q := parse(b, "Observation", query)
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Match(r)
+			}
+		})
+	}
+}

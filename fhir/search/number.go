@@ -154,6 +154,42 @@ func (m *measure) satisfied(prefix Prefix, v *extent) bool {
 	}
 }
 
+// guess decides by floats whether a point satisfies the measure; sure is false where the point and a bound are too close for them to
+// tell. It only saves time: what it is sure of is what satisfied says.
+func (m *measure) guess(prefix Prefix, f float64) (yes, sure bool) {
+	beyond := func(bound *big.Rat) int {
+		b, _ := bound.Float64()
+		switch margin := 1e-12 * math.Max(math.Abs(f), math.Abs(b)); {
+		case math.IsInf(margin, 0):
+			return 0
+		case f-b > margin:
+			return 1
+		case b-f > margin:
+			return -1
+		}
+		return 0
+	}
+	between := func(lo, hi *big.Rat) (yes, sure bool) {
+		a, b := beyond(lo), beyond(hi)
+		return a > 0 && b < 0, a < 0 || b > 0 || a > 0 && b < 0
+	}
+	switch prefix {
+	case Gt, Ge, Sa:
+		c := beyond(m.value)
+		return c > 0, c != 0
+	case Lt, Le, Eb:
+		c := beyond(m.value)
+		return c < 0, c != 0
+	case Ap:
+		return between(m.aboutLo, m.aboutHi)
+	case Ne:
+		yes, sure = between(m.lo, m.hi)
+		return !yes, sure
+	default: // eq
+		return between(m.lo, m.hi)
+	}
+}
+
 // contains reports whether the whole extent is equal to the number at its precision: lo <= v < hi.
 func (m *measure) contains(v *extent) bool {
 	if v.lo == nil || v.hi == nil || v.lo.Cmp(m.lo) < 0 {
@@ -287,6 +323,13 @@ func pointAmount(v *fhir.Value) amount { return amount{lo: v.String(), hi: v.Str
 
 // matchNumber reports whether the amount satisfies the term, whatever its unit.
 func (t *term) matchNumber(a *amount) bool {
+	if a.isPoint() {
+		if f, ok := parseFloat(a.lo); ok {
+			if yes, sure := t.stated.guess(t.prefix, f); sure {
+				return yes
+			}
+		}
+	}
 	e, ok := a.extent()
 	return ok && t.stated.satisfied(t.prefix, &e)
 }

@@ -293,6 +293,7 @@ func TestEveryNumberIsReached(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", value, err)
 		}
+		checkJudged(t, &q.Clauses[0], search.Extract(r).Keys, q.Match(r))
 		if !q.Match(r) {
 			return
 		}

@@ -175,20 +175,44 @@ func (t *term) toBase() {
 // asks for every amount of the same dimension, converted exactly. Other units, and a code without a system, must be written
 // the same: the code, or for number||unit the code or the unit as people read it.
 func (t *term) matchQuantity(a *amount) bool {
+	switch {
+	case t.hasBase:
+		return t.matchBase(a)
+	case t.hasSystem && a.system != t.system:
+		return false
+	case t.anyCode, t.code == "", t.code == a.code, !t.hasSystem && t.code == a.unit:
+		return t.matchNumber(a)
+	}
+	return false
+}
+
+// matchBase compares in base units.
+func (t *term) matchBase(a *amount) bool {
+	if f, unit, ok := a.approximate(); ok {
+		if unit != t.unit {
+			return false
+		}
+		if yes, sure := t.base.guess(t.prefix, f); sure {
+			return yes
+		}
+	}
 	e, ok := a.extent()
 	if !ok {
 		return false
 	}
-	switch {
-	case t.hasBase:
-		unit, ok := a.canonical(&e)
-		return ok && unit == t.unit && t.base.satisfied(t.prefix, &e)
-	case t.hasSystem && a.system != t.system:
-		return false
-	case t.anyCode, t.code == "", t.code == a.code, !t.hasSystem && t.code == a.unit:
-		return t.stated.satisfied(t.prefix, &e)
+	unit, ok := a.canonical(&e)
+	return ok && unit == t.unit && t.base.satisfied(t.prefix, &e)
+}
+
+// approximate is a point in a usual unit, in base units as a float that is wrong by less than one step of a key. ok is false for
+// other amounts, and near the ends of what a float can hold.
+func (a *amount) approximate() (f float64, unit string, ok bool) {
+	c, usual := usualUnits[a.code]
+	if !usual || !c.linear || a.system != ucumSystem || !a.isPoint() {
+		return 0, "", false
 	}
-	return false
+	f, ok = parseFloat(a.lo)
+	return f * c.approximate, c.unit, ok && math.Abs(f) > 1e-250 && math.Abs(f) < 1e250
 }
 
 // quantityRanges are the keys that can satisfy the term.
@@ -210,12 +234,9 @@ func (x *extractor) quantity(prefix string, a *amount) {
 	if !a.isPoint() || a.system != ucumSystem {
 		return
 	}
-	if c, usual := usualUnits[a.code]; usual && c.linear {
-		// Away from the ends of what a float can hold the product is wrong by less than one step of a key.
-		if f, ok := parseFloat(a.lo); ok && math.Abs(f) > 1e-250 && math.Abs(f) < 1e250 {
-			x.keys = append(x.keys, prefix+formBase+c.key+encodeFloat(f*c.approximate))
-			return
-		}
+	if f, unit, ok := a.approximate(); ok {
+		x.keys = append(x.keys, prefix+formBase+unit+separator+encodeFloat(f))
+		return
 	}
 	if e, ok := a.extent(); ok {
 		if unit, ok := a.canonical(&e); ok {
@@ -250,7 +271,6 @@ type conversion struct {
 	factor, offset *big.Rat
 	unit           string
 
-	key         string  // of the unit
 	approximate float64 // the factor, for keys; good only when there is no offset
 	linear      bool
 }
@@ -278,7 +298,7 @@ func conversionOf(code string) (c conversion, ok bool) {
 	c.factor, _, ok = ucum.Canonical(big.NewRat(1, 1), code)
 	c.factor.Sub(c.factor, c.offset)
 	c.approximate, _ = c.factor.Float64()
-	c.key, c.linear = unitKey(c.unit), c.offset.Sign() == 0
+	c.linear = c.offset.Sign() == 0
 	return c, ok
 }
 
