@@ -38,7 +38,7 @@ func tamperings() []tampering {
 		}},
 		{"a deletion is lost", "version 2 (a deletion) is not what was acknowledged", func(w *tamperer) {
 			w.put("Patient/undead")
-			w.write("Patient/undead", w.name())
+			w.write("Patient/undead", "another")
 			w.claim(outcomeAcked, entry{Type: "Patient", ID: "undead", Deleted: true, Version: 2})
 		}},
 		{"other bytes", "version 1 (other) is not what was acknowledged", func(w *tamperer) {
