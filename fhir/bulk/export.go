@@ -71,6 +71,8 @@ func (p *Progress) Bytes() (n int64) {
 // Export writes what a scan finds as NDJSON, a file a type, into a folder of its own: the stored bytes, untouched, in the state of one
 // position of the log. It belongs to one goroutine.
 type Export struct {
+	Filters Filters // what of the types that have filters is exported; set before the first Step
+
 	from  store.Scanner
 	dir   string
 	query store.ScanRequest
@@ -150,6 +152,11 @@ func (e *Export) Step(ctx context.Context) (done bool, err error) {
 		v := &page.Versions[i]
 		if v.Deleted {
 			gone = append(gone, *v)
+			continue
+		}
+		if ok, err := e.Filters.pass(v); err != nil {
+			return false, err
+		} else if !ok {
 			continue
 		}
 		if err := e.write(v.Type, v.Body); err != nil {
