@@ -76,6 +76,11 @@ func exportInto(ctx context.Context, c *core, a exportArgs, say *speaker) (err e
 	if _, err := os.Lstat(a.Out); !errors.Is(err, fs.ErrNotExist) {
 		return fault.Newf(fault.Conflict, op, "%s is there already; name a folder that does not exist yet.", a.Out)
 	}
+	if c.settle != nil {
+		if err := c.settle(ctx); err != nil { // the audit trail may be among what is exported
+			return err
+		}
+	}
 	if err := (trail{log: c.store, clock: c.clock}).Record(ctx, audit.Event{Kind: "export", Action: audit.Execute, Outcome: audit.Success}); err != nil {
 		return err
 	}
@@ -127,4 +132,14 @@ func exportTo(ctx context.Context, c *core, a exportArgs, dir string, say *speak
 		err = os.WriteFile(filepath.Join(dir, "manifest.json"), append(manifest, '\n'), 0o600)
 	}
 	return end, fault.Wrap(err, fault.Unavailable, "khamxa.export", "The manifest cannot be written.")
+}
+
+// exportsFolder is where, in the data folder, the files lie that programs fetch over /fhir until they expire.
+const exportsFolder = "export"
+
+// startExports goes on with the exports that programs asked for.
+func startExports(ctx context.Context, dir string, c *core) (*bulk.Jobs, error) {
+	return bulk.OpenJobs(ctx, bulk.JobOptions{
+		Store: c.store, Records: c.store, Dir: filepath.Join(dir, exportsFolder), Log: c.log, Clock: c.clock,
+	})
 }

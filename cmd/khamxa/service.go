@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"khamxa/consult"
+	"khamxa/fhir/bulk"
 	"khamxa/fhir/subscription"
 	"khamxa/internal/daemon"
 	"khamxa/internal/fault"
@@ -33,6 +34,8 @@ type service struct {
 
 	subscriptions     *subscription.Dispatcher
 	stopSubscriptions func() // ends deliveries and waits for the one in progress
+
+	exports *bulk.Jobs // those that programs ask for over /fhir
 }
 
 // How long a stop may take. The unit file gives 30 s.
@@ -64,6 +67,9 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 	c.settle = s.trail.settle
 	s.followLog(ctx)
 	if err = s.startSubscriptions(ctx); err != nil {
+		return nil, err
+	}
+	if s.exports, err = startExports(ctx, set.data, c); err != nil {
 		return nil, err
 	}
 	if s.calls, err = startCalls(ctx, set, c.staff.Tickets(), s.refusals, c.log, c.clock); err != nil {
@@ -150,6 +156,9 @@ func (s *service) stop() {
 		s.calls.stop()
 	}
 	s.stopSubscriptions()
+	if s.exports != nil {
+		_ = s.exports.Close() // it has no failure; what was not kept is done again
+	}
 	if err := s.trail.close(); err != nil {
 		s.core.log.Error("the end of the audit trail waits in the folder for the next start", "err", err)
 	}

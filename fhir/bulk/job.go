@@ -38,7 +38,7 @@ type Job struct {
 	Types       []string  `json:"types"`
 	Since       time.Time `json:"since"`
 	Compartment bool      `json:"compartment,omitempty"` // only patients' records
-	Patients    []string  `json:"patients,omitempty"`    // and of these only; nil: of all
+	Patients    []string  `json:"patients"`              // and of these only; nil: of all, which is not the same as none
 	Filters     []string  `json:"filters,omitempty"`     // see ParseFilters
 
 	ID       string    `json:"id"`

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -16,6 +17,7 @@ type call struct {
 	rt      *route
 	access  Access
 	base    string // address of this interface, no slash at the end
+	address string // what was asked for, with its parameters
 	typ, id string
 	inner   string // the type that is searched within a compartment, * for all
 	version string
@@ -38,17 +40,20 @@ type answer struct {
 	version *store.Version // gives ETag and Last-Modified, and Location when located
 	located bool
 	body    []byte
-	shown   []string // references of what body shows or what was written, for the audit trail
-	query   string   // the normalised search, for the audit trail
+	shown   []string    // references of what body shows or what was written, for the audit trail
+	query   string      // the normalised search, for the audit trail
+	header  http.Header // what else the answer to a request of its own says
+	file    *download   // instead of a body
 }
 
 // perform does a call: rights, work, audit. It is the only way to run a handler.
 func (s *server) perform(ctx context.Context, c *call) (answer, error) {
 	a, err := s.attempt(ctx, c)
-	if c.rt.level == openLevel || c.rt.payload == bundleBody {
-		return a, err // a Bundle's entries are recorded one by one
+	if c.rt.level == openLevel || c.rt.payload == bundleBody || c.rt.code == statusCode {
+		return a, err // a Bundle's entries are recorded one by one, and how far an export is says nothing of anybody
 	}
 	if auditErr := s.record(ctx, c, a, err); auditErr != nil && err == nil {
+		a.file.close()
 		return answer{}, auditErr
 	}
 	return a, err

@@ -25,6 +25,7 @@ func (s *server) metadata(_ context.Context, c *call) (answer, error) {
 		String("status", "active").
 		String("date", s.since.UTC().Format(time.RFC3339)).
 		String("kind", "instance").
+		Strings("instantiates", s.instantiates()...).
 		Object("software", fhir.Build().String("name", "Khamxa").String("version", s.Version)).
 		Object("implementation", fhir.Build().String("description", "Khamxa FHIR R4").String("url", c.base)).
 		String("fhirVersion", "4.0.1").
@@ -32,6 +33,14 @@ func (s *server) metadata(_ context.Context, c *call) (answer, error) {
 		Raw("rest", s.capabilities).
 		Bytes()
 	return answer{status: http.StatusOK, body: body}, nil
+}
+
+// instantiates are the capability statements of others that this server follows.
+func (s *server) instantiates() []string {
+	if s.Exports == nil {
+		return nil
+	}
+	return []string{"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"}
 }
 
 // capabilityStatement writes CapabilityStatement.rest from the tables that serve: the routes, and the search parameters that
@@ -58,11 +67,14 @@ func (s *server) capabilityStatement() []byte {
 func operations(routes []route, typ string) (list []*fhir.Builder) {
 	var seen []string
 	for _, rt := range routes {
-		if rt.operation() && rt.ofType() == typ && !slices.Contains(seen, rt.code) {
+		if rt.operation() && rt.code != statusCode && rt.code != fileCode && rt.ofType() == typ && !slices.Contains(seen, rt.code) {
 			seen = append(seen, rt.code)
 			name := rt.code[1:]
-			list = append(list, fhir.Build().String("name", name).
-				String("definition", "http://hl7.org/fhir/OperationDefinition/"+cmp.Or(typ, "System")+"-"+name))
+			definition := "http://hl7.org/fhir/OperationDefinition/" + cmp.Or(typ, "System") + "-" + name
+			if rt.code == exportCode {
+				definition = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/" + strings.TrimPrefix(strings.ToLower(typ)+"-export", "-")
+			}
+			list = append(list, fhir.Build().String("name", name).String("definition", definition))
 		}
 	}
 	return list

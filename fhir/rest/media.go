@@ -92,6 +92,7 @@ type preference struct {
 	outcome bool // return=OperationOutcome
 	whole   bool // return=representation
 	lenient bool // handling=lenient
+	async   bool // respond-async
 }
 
 func preferences(headers []string) (p preference) {
@@ -105,6 +106,8 @@ func preferences(headers []string) (p preference) {
 			p.whole = true
 		case "handling=lenient":
 			p.lenient = true
+		case "respond-async":
+			p.async = true
 		}
 	}
 	return p

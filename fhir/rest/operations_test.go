@@ -2,7 +2,7 @@ package rest_test
 
 // confinedOperations are the operations of which a test says what somebody confined to a station gets. Terminology is about no person:
 // TestExpand asks as a doctor. For the others see TestEverythingConfined and
-// TestLastnConfined.
+// TestLastnConfined, TestExport and TestExportBelongsToItsCaller.
 var confinedOperations = []string{
-	"$lookup", "$validate-code", "$subsumes", "$expand", "$everything", "$lastn",
+	"$lookup", "$validate-code", "$subsumes", "$expand", "$everything", "$lastn", "$export", "$export-status", "$export-file",
 }

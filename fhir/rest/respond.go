@@ -91,6 +91,14 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, c *call, a answ
 			h.Set("Location", c.base+"/"+versionPath(v.Type, v.ID, v.VersionID))
 		}
 	}
+	for name, values := range a.header {
+		h[name] = values
+	}
+	if a.file != nil {
+		defer a.file.close()
+		s.sendFile(w, r, a.file)
+		return
+	}
 	body := a.body
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
 		body = nil
@@ -116,7 +124,9 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, status int, body 
 		body = coded
 	}
 	if len(body) > 0 {
-		w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+		if w.Header().Get("Content-Type") == "" {
+			w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+		}
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)

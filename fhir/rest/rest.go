@@ -6,9 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"khamxa/fhir"
+	"khamxa/fhir/bulk"
 	"khamxa/fhir/store"
 	"khamxa/fhir/terminology"
 	"khamxa/internal/fault"
@@ -94,6 +96,9 @@ type Options struct {
 	// recorded. A write that is already in the log is answered all the same. nil: nobody is told.
 	Audit func(ctx context.Context, e Event) error
 
+	// Exports does the work of $export. nil: exports are not served.
+	Exports *bulk.Jobs
+
 	// Observe is told of each finished request. nil: nobody is told.
 	Observe func(f Finished)
 }
@@ -122,6 +127,9 @@ func New(o Options) (http.Handler, error) {
 		o.Charts = own
 	}
 	s := &server{Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), pages: seal, codings: newCodings(), routes: routes(), since: o.Clock()}
+	if o.Exports == nil {
+		s.routes = slices.DeleteFunc(s.routes, func(rt route) bool { return rt.ofBulk() })
+	}
 	s.router = s.newRouter()
 	s.capabilities = s.capabilityStatement()
 	return s, nil

@@ -133,7 +133,11 @@ func (s *server) decode(rt *route, w http.ResponseWriter, r *http.Request) (*cal
 	if c.values, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 		return nil, 0, fault.New(fault.Invalid, "rest.decode", "The part of the address after the question mark is not well formed.")
 	}
-	if err := acceptable(r.Header.Values("Accept"), c.values); err != nil {
+	c.address = c.base + routePath(r.URL.Path)
+	if r.URL.RawQuery != "" {
+		c.address += "?" + r.URL.RawQuery
+	}
+	if err := acceptable(r.Header.Values("Accept"), c.values); err != nil && rt.code != fileCode {
 		return nil, http.StatusNotAcceptable, err
 	}
 	if err := c.permitted(); err != nil {
