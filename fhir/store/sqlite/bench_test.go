@@ -64,6 +64,12 @@ func fillObservations(b *testing.B, db *sqlite.DB, n int) {
 func BenchmarkReading20kObservations(b *testing.B) {
 	db := mustOpen(b, b.TempDir())
 	fillObservations(b, db, 20_000)
+	patients := store.Transaction{Author: "system"}
+	for i := range 500 {
+		patients.Changes = append(patients.Changes, store.Change{Method: store.Put, Type: "Patient", ID: fmt.Sprint("p", i), Body: fmt.Appendf(nil,
+			`{"resourceType":"Patient","id":"p%d","identifier":[{"system":"urn:p","value":"%d"}],"gender":%q,"name":[{"text":"Nguyễn %d"}]}`, i, i, []string{"male", "female"}[i%2], i)})
+	}
+	mustCommit(b, db, patients)
 	b.Run("point", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			if _, err := db.Read(context.Background(), "Observation", fmt.Sprint("o", i%20_000)); err != nil {
@@ -78,6 +84,10 @@ func BenchmarkReading20kObservations(b *testing.B) {
 		"patient, code and date":  "patient=p7&code=http://loinc.org|85354-9&date=ge2026-03-01&date=lt2026-06-01",
 		"newest":                  "code=http://loinc.org|85354-9&_sort=-_lastUpdated",
 		"patient, newest by date": "patient=p7&_sort=-date",
+		"newest by date of many":  "code=http://loinc.org|85354-9&_sort=-date",
+		"chain to one":            "patient.identifier=urn:p|7&code=http://loinc.org|85354-9",
+		"chain to some":           "subject:Patient.name=nguyen 1",
+		"chain to many":           "patient.gender=female&code=http://loinc.org|85354-9",
 	} {
 		b.Run(name, func(b *testing.B) {
 			req := request(b, "Observation", values)

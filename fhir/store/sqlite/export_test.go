@@ -322,3 +322,31 @@ func (db *DB) Total(q *search.Query, within []string, counts, guess int) (n int,
 	})
 	return n, err
 }
+
+// Walked gives the ids of a page that is found by walking the keys of the sort parameter, and where it goes on; ok is false when that
+// is not possible.
+func (db *DB) Walked(q *search.Query, within []string, cursor string, budget int) (ids []string, next string, ok bool, err error) {
+	err = db.read(context.Background(), "test.Walked", func(conn *lite.Conn) error {
+		from, err := openCursor(cursor, len(q.Sort))
+		if err != nil {
+			return err
+		}
+		f := &finder{conn: conn, q: q, within: within, at: noSeq, applied: noSeq, budget: pageBudget}
+		if err := f.prepare(); err != nil {
+			return err
+		}
+		page, err := f.walked(from, budget)
+		if err != nil || page == nil {
+			return err
+		}
+		ok = true
+		for _, h := range page.hits {
+			ids = append(ids, h.cur.id)
+		}
+		if page.next != nil {
+			next = page.next.seal()
+		}
+		return nil
+	})
+	return ids, next, ok, err
+}

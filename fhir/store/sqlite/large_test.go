@@ -62,8 +62,19 @@ func TestSearchesAmongMoreThanCanBeSorted(t *testing.T) {
 	t.Run("few among them can be sorted", func(t *testing.T) {
 		checkWalk(t, db, "_sort=-_id&_count=100&code=rare", 2, func(i int) string { return fmt.Sprintf("b%06d", n-1-100*i) })
 	})
-	t.Run("by something else is too costly", func(t *testing.T) {
-		if _, err := db.Search(t.Context(), request(t, "Basic", "_sort=code")); !fault.Is(err, fault.TooCostly) {
+	t.Run("by what the index has in order", func(t *testing.T) {
+		checkWalk(t, db, "_sort=code&_count=200", 3, func(i int) string {
+			if i < n/100 {
+				return fmt.Sprintf("b%06d", 100*i+99)
+			}
+			i -= n / 100
+			return fmt.Sprintf("b%06d", i+i/99)
+		})
+		checkWalk(t, db, "_sort=-code&_count=200", 3, func(i int) string { return fmt.Sprintf("b%06d", i+i/99) })
+		checkWalk(t, db, "_sort=created&_count=200", 3, func(i int) string { return fmt.Sprintf("b%06d", i) })
+	})
+	t.Run("by what is the same of too many is too costly", func(t *testing.T) {
+		if _, err := db.Search(t.Context(), request(t, "Basic", "_sort=-code,-_id")); !fault.Is(err, fault.TooCostly) {
 			t.Fatalf("Search: %v, want too-costly", err)
 		}
 	})

@@ -131,6 +131,7 @@ func (r *related) findFirst(l *search.Link, inner *search.Query) (map[string]boo
 	if few, err := f.atMost(looks); err != nil || !few {
 		return nil, err
 	}
+	f.bare = !l.Reverse
 	needs, matches := map[string]bool{}, 0
 	err = f.each(func(c candidate) error {
 		h, ok, err := f.match(c)
@@ -278,6 +279,7 @@ func (r *related) pointing(reference string, by *search.Param, inner *search.Que
 	if err != nil {
 		return false, err
 	}
+	f.bare = true
 	found, looks := false, min(pointLooks, r.looks)
 	err = f.each(func(c candidate) error {
 		if looks--; looks < 0 {

@@ -51,6 +51,7 @@ func openCursor(text string, keys int) (cursor, error) {
 type ranked struct {
 	candidate
 	values []string
+	hit    hit // only while walking
 }
 
 // order compares two matches as the query's sort keys say; a missing value comes last in either direction, and the order of
@@ -98,23 +99,41 @@ func sortValues(h *hit) ([]string, error) {
 
 func placeText(place int64) string { return fmt.Sprintf("%016x", place) }
 
-// sorted finds all matches, sorts them in memory and takes the page after from. all is how many there are.
+// sorted finds the page after from in the order of the sort keys. all is how many matches there are, -1 when they were not all
+// looked at: among many candidates the keys are walked (walk.go), else all matches are sorted in memory.
 func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err error) {
-	few, err := f.atMost(store.MaxSorted)
-	if err == nil && !few {
-		err = fault.Newf(fault.TooCostly, "store.Search",
-			"Sorting would look at more than %d resources. Narrow the search, for example by patient or date, or sort by _lastUpdated or _id.", store.MaxSorted)
-	}
+	rows, err := f.rows(store.MaxSorted)
 	if err != nil {
 		return nil, nil, 0, err
 	}
+	if rows > walkFrom && f.q.Count > 0 {
+		budget := rows / 2
+		if rows > store.MaxSorted {
+			budget = pageBudget
+		}
+		page, err := f.walked(from, budget)
+		if err != nil && rows > store.MaxSorted {
+			return nil, nil, 0, err
+		}
+		if err == nil && page != nil && (!page.cut || rows > store.MaxSorted) {
+			return page.hits, page.next, -1, nil
+		}
+	}
+	if rows > store.MaxSorted {
+		return nil, nil, 0, tooMany()
+	}
+	return f.sortedInMemory(from)
+}
+
+// sortedInMemory finds all matches, sorts them and takes the page after from.
+func (f *finder) sortedInMemory(from cursor) (hits []hit, next *cursor, all int, err error) {
 	list, err := f.rank()
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	all = len(list)
 	slices.SortFunc(list, func(a, b ranked) int { return order(f.q.Sort, &a, &b) })
-	if from.RID != 0 {
+	if len(from.Values) > 0 {
 		last := ranked{candidate: candidate{rid: from.RID}, values: from.Values}
 		list = slices.DeleteFunc(list, func(r ranked) bool { return order(f.q.Sort, &r, &last) <= 0 })
 	}

@@ -42,6 +42,7 @@ type plan struct {
 	checks [][]string // of each check, one of the keys must lead to the candidate
 	sure   bool       // a candidate of the driver that passes the checks matches: nothing is left to compare
 
+	among     []int64 // a candidate must be one of these, sorted; nil for no such check
 	collected []int64 // the candidates of a driver that has ranges, sorted; nil for one that has keys
 }
 
@@ -228,9 +229,21 @@ func keysIn(conn *lite.Conn, r search.Range, limit int) (keys []string, all bool
 	}
 }
 
-// count counts the way's index rows, up to limit.
+// sample is how many of a way's keys are counted when there are many more: their number only decides what is the cheapest way.
+const sample = 16
+
+// count counts the way's index rows, up to limit. Of very many keys it counts some.
 func (w *way) count(conn *lite.Conn, limit int) error {
 	w.rows = 0
+	if n := len(w.keys); n > 4*sample {
+		some := way{}
+		for i := range sample {
+			some.keys = append(some.keys, w.keys[i*n/sample])
+		}
+		err := some.count(conn, 1+limit*sample/n)
+		w.rows = min(limit, max(some.rows*n/sample, n))
+		return err
+	}
 	for _, r := range w.spans() {
 		n, err := countUpTo(conn, r, limit)
 		if err != nil {
@@ -284,6 +297,11 @@ func (p *plan) atMost(conn *lite.Conn, limit int) (bool, error) {
 
 // passes makes the cheap checks of a candidate.
 func (p *plan) passes(conn *lite.Conn, rid int64) (bool, error) {
+	if p.among != nil {
+		if _, found := slices.BinarySearch(p.among, rid); !found {
+			return false, nil
+		}
+	}
 	for _, keys := range p.checks {
 		found := false
 		for _, k := range keys {

@@ -29,6 +29,7 @@ type finder struct {
 	applied store.Seq // the last commit that the connection sees; noSeq when it sees what is not committed yet
 	parts   []*part
 	related *related // what links ask; shared by the finders of the inner queries
+	bare    bool     // bodies are not wanted of what matches without being read
 	budget  int
 	counts  int // budget for counting all matches
 	guess   int // budget for estimating them
@@ -193,6 +194,9 @@ func (f *finder) inOrder(after int64) (hits []hit, next *cursor, err error) {
 	}
 }
 
+// currentNoBody is currentRow by rid, with something instead of the body that is NULL when there is none.
+const currentNoBody = "SELECT " + currentColumns + ", (SELECT CASE WHEN b.data IS NULL THEN NULL ELSE 1 END FROM body b WHERE b.place = r.place) FROM res r WHERE r.rid = ?"
+
 // match reads a candidate and decides.
 func (f *finder) match(c candidate) (h hit, ok bool, err error) {
 	p := c.part
@@ -200,15 +204,19 @@ func (f *finder) match(c candidate) (h hit, ok bool, err error) {
 		return hit{}, false, err
 	}
 	h.part = p
-	err = run(f.conn, currentRow+"r.rid = ?",
+	query, bare := currentRow+"r.rid = ?", f.bare && p.plan.sure
+	if bare {
+		query = currentNoBody
+	}
+	err = run(f.conn, query,
 		func(s *lite.Stmt) error {
 			h.cur = scanCurrent(s)
-			if ok = f.eligible(&h.cur, p.q.Type); ok {
+			if ok = f.eligible(&h.cur, p.q.Type) && !s.ColumnIsNull(9); ok && !bare {
 				h.body = blob(s, 9)
 			}
 			return nil
 		}, c.rid)
-	if err != nil || !ok || h.body == nil {
+	if err != nil || !ok {
 		return hit{}, false, err
 	}
 	if p.plan.sure {

@@ -53,42 +53,87 @@ func (p *plan) candidates(conn *lite.Conn) source {
 	}
 }
 
-// merged streams the resources that have any of the keys. The first time it reads few: most searches want one page.
+// rowQueries are how many index rows of one key are read at once: few at first, for most searches want one page.
+var rowQueries = [...]struct {
+	limit int
+	query string
+}{
+	{4, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 4"},
+	{32, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 32"},
+	{chunk, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 256"},
+}
+
+// keyLane is the stream of the resources that have one key.
+type keyLane struct {
+	key   []byte
+	ready []int64
+	size  int // of the next read, in rowQueries
+	done  bool
+}
+
+// fill reads on behind a rid.
+func (l *keyLane) fill(conn *lite.Conn, after int64) error {
+	q := &rowQueries[l.size]
+	l.ready = l.ready[:0]
+	err := run(conn, q.query, func(s *lite.Stmt) error {
+		l.ready = append(l.ready, s.ColumnInt64(0))
+		return nil
+	}, l.key, after)
+	l.done = len(l.ready) < q.limit
+	l.size = min(l.size+1, len(rowQueries)-1)
+	return err
+}
+
+// merged streams the resources that have any of the keys. It is asked for what comes after the last that it gave.
 func merged(conn *lite.Conn, keys []string) source {
-	const (
-		few  = "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 32"
-		many = "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 256"
-	)
-	query, limit := few, 32
-	return func(after int64) ([]int64, error) {
-		var rids []int64
-		end := int64(0) // beyond it a key may have more
-		for _, k := range keys {
-			n := 0
-			err := run(conn, query, func(s *lite.Stmt) error {
-				rids = append(rids, s.ColumnInt64(0))
-				n++
-				return nil
-			}, []byte(k), after)
-			if err != nil {
-				return nil, err
-			}
-			if last := len(rids) - 1; n == limit && (end == 0 || rids[last] < end) {
-				end = rids[last]
-			}
-		}
-		query, limit = many, chunk
-		if len(keys) <= 1 {
-			return rids, nil
-		}
-		slices.Sort(rids)
-		rids = slices.Compact(rids)
-		if end > 0 {
-			i, _ := slices.BinarySearch(rids, end)
-			rids = rids[:i+1]
-		}
-		return rids, nil
+	first := 1
+	if len(keys) > keysMost {
+		first = 0
 	}
+	lanes := make([]keyLane, len(keys))
+	for i, k := range keys {
+		lanes[i] = keyLane{key: []byte(k), size: first}
+	}
+	if len(lanes) == 1 {
+		return func(after int64) ([]int64, error) {
+			if lanes[0].done {
+				return nil, nil
+			}
+			err := lanes[0].fill(conn, after)
+			return slices.Clone(lanes[0].ready), err
+		}
+	}
+	wanted := 32
+	return func(after int64) (out []int64, err error) {
+		for len(out) < wanted {
+			next, err := least(conn, lanes, after)
+			if err != nil || next == 0 {
+				return out, err
+			}
+			out, after = append(out, next), next
+		}
+		wanted = chunk
+		return out, nil
+	}
+}
+
+// least gives the least rid of all lanes above the last one, 0 at the end.
+func least(conn *lite.Conn, lanes []keyLane, after int64) (next int64, err error) {
+	for i := range lanes {
+		l := &lanes[i]
+		for len(l.ready) > 0 && l.ready[0] <= after {
+			l.ready = l.ready[1:]
+		}
+		if len(l.ready) == 0 && !l.done {
+			if err := l.fill(conn, after); err != nil {
+				return 0, err
+			}
+		}
+		if len(l.ready) > 0 && (next == 0 || l.ready[0] < next) {
+			next = l.ready[0]
+		}
+	}
+	return next, nil
 }
 
 // candidate is a resource that may match, and the part of the query that it may match.

@@ -80,9 +80,9 @@ func (f *finder) estimate() (int, error) {
 
 // countUpTo counts the matches among the first candidates of the parts, at most limit of them; all says that there are no more.
 func (f *finder) countUpTo(parts []*part, limit int) (n, seen int, all bool, err error) {
-	before := f.parts
-	f.parts = parts
-	defer func() { f.parts = before }()
+	before := *f
+	f.parts, f.bare = parts, true
+	defer func() { f.parts, f.bare = before.parts, before.bare }()
 	err = f.each(func(c candidate) error {
 		if seen == limit {
 			return errStop

@@ -1,0 +1,330 @@
+package sqlite
+
+import (
+	"slices"
+	"strings"
+
+	lite "zombiezen.com/go/sqlite"
+
+	"khamxa/fhir/search"
+	"khamxa/fhir/store"
+	"khamxa/internal/fault"
+)
+
+// A search sorted by a parameter whose keys are in the order of its values need not read all candidates: the keys are walked in
+// that order and each resource is checked against the rest of the query, until the page is full. That is the better way when
+// there are many candidates, and the only one when they are too many to sort in memory. What has no value comes last: then the
+// candidates are gone through once more, in the order of creation.
+
+const (
+	walkFrom = 0      // candidates from which walking is tried first
+	groupMax = 20_000 // candidates with the same first sort value that are sorted by the others
+)
+
+// walker walks the keys of one sort key.
+type walker struct {
+	f     *finder
+	part  *part // with a plan that checks what the driver would have proved
+	key   search.SortKey
+	forms []walkForm
+}
+
+// walkForm is one form's place in the walk.
+type walkForm struct {
+	search.Form
+	span search.Range // what is still to be walked
+	next string       // the value of its next key; "" when it is not known
+	done bool
+}
+
+// newWalker opens the walk of the query's first sort key behind the value that a page begins at, which it gives again; nil if its
+// keys cannot be walked.
+func (f *finder) newWalker(from cursor) (*walker, error) {
+	p := f.parts[0]
+	key := p.q.Sort[0]
+	way, ok := key.Walk()
+	if !ok || key.Param.Code == "_lastUpdated" || key.Param.Code == "_id" {
+		return nil, nil
+	}
+	if n, err := countUpTo(f.conn, search.ExactRange(way.Overflow), 1); err != nil || n > 0 {
+		return nil, err
+	}
+	w := &walker{f: f, key: key, part: &part{q: p.q, plan: p.plan.asCheck(p.q.Type)}}
+	for _, form := range way.Forms {
+		span := p.q.Within(key, form)
+		if len(from.Values) > 0 && from.Values[0] != "" {
+			at := form.Prefix + from.Values[0]
+			if key.Descending {
+				span.Hi = min(span.Hi, at+"\x00")
+			} else {
+				span.Lo = max(span.Lo, at)
+			}
+		}
+		w.forms = append(w.forms, walkForm{Form: form, span: span})
+	}
+	return w, nil
+}
+
+// asCheck is the plan for candidates that come from elsewhere: the driver is checked like the rest.
+func (p *plan) asCheck(typ string) *plan {
+	c := &plan{checks: p.checks, sure: p.sure}
+	switch d := &p.driver; {
+	case p.collected != nil:
+		c.among = p.collected
+	case len(d.keys) == 1 && d.keys[0] == search.TypeKey(typ):
+	case len(d.keys) <= keysMost:
+		c.checks = append(slices.Clone(p.checks), d.keys)
+	default:
+		c.sure = false
+	}
+	return c
+}
+
+// group gives the next value and the keys that have it; ok is false at the end.
+func (w *walker) group() (value string, keys []string, only, ok bool, err error) {
+	for i := range w.forms {
+		form := &w.forms[i]
+		if form.next == "" && !form.done {
+			if err := w.advance(form); err != nil {
+				return "", nil, false, false, err
+			}
+		}
+		if !form.done && (!ok || (form.next < value) != w.key.Descending && form.next != value) {
+			value, ok = form.next, true
+		}
+	}
+	only = true
+	for i := range w.forms {
+		if form := &w.forms[i]; ok && !form.done && form.next == value {
+			keys = append(keys, form.Prefix+value)
+			only = only && form.Only
+			form.next = ""
+		}
+	}
+	return value, keys, only, ok, nil
+}
+
+// advance finds a form's next key.
+func (w *walker) advance(form *walkForm) error {
+	query := "SELECT min(k) FROM idx WHERE k >= ? AND k < ?"
+	if w.key.Descending {
+		query = "SELECT max(k) FROM idx WHERE k >= ? AND k < ?"
+	}
+	key := ""
+	err := run(w.f.conn, query, func(s *lite.Stmt) error { key = string(blob(s, 0)); return nil }, []byte(form.span.Lo), []byte(form.span.Hi))
+	if form.done = key == ""; form.done {
+		return err
+	}
+	form.next = strings.TrimPrefix(key, form.Prefix)
+	if w.key.Descending {
+		form.span.Hi = key
+	} else {
+		form.span.Lo = key + "\x00"
+	}
+	return err
+}
+
+// walkPage is a page that is being filled by walking.
+type walkPage struct {
+	f      *finder
+	from   cursor
+	budget int // candidates that may still be looked at
+	hits   []hit
+	next   *cursor
+	full   bool // there is a match more than the page holds
+	cut    bool // the budget ended first: next goes on where it ended
+}
+
+// walked finds the page after from by walking; nil when that is not possible.
+func (f *finder) walked(from cursor, budget int) (*walkPage, error) {
+	page := &walkPage{f: f, from: from, budget: budget}
+	if len(f.parts) != 1 {
+		return nil, nil
+	}
+	w, err := f.newWalker(from)
+	if err != nil || w == nil {
+		return nil, err
+	}
+	for len(from.Values) == 0 || from.Values[0] != "" {
+		value, keys, only, ok, err := w.group()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if err := page.group(w, value, keys, only); err != nil || page.full || page.cut {
+			return page, err
+		}
+	}
+	return page, page.rest(w)
+}
+
+// group takes the matches of which the first sort value is the value.
+func (p *walkPage) group(w *walker, value string, keys []string, only bool) error {
+	after := int64(0)
+	one := len(p.f.q.Sort) == 1
+	if one && len(p.from.Values) > 0 && p.from.Values[0] == value {
+		after = p.from.RID
+	}
+	source := merged(p.f.conn, keys)
+	var list []ranked
+	for looked := 0; ; {
+		rids, err := source(after)
+		if err != nil {
+			return err
+		}
+		if len(rids) == 0 {
+			break
+		}
+		for _, rid := range rids {
+			if looked++; looked > groupMax {
+				return tooMany()
+			}
+			if p.budget--; p.budget < 0 && one {
+				p.cut, p.next = true, &cursor{RID: after, Values: []string{value}}
+				return nil
+			}
+			after = rid
+			r, ok, err := w.match(rid, value, only)
+			if err != nil {
+				return err
+			}
+			if ok && one {
+				if p.add(&r); p.full {
+					return nil
+				}
+			} else if ok {
+				list = append(list, r)
+			}
+		}
+	}
+	p.addSorted(list)
+	again := len(p.from.Values) > 0 && p.from.Values[0] == value // the page began in this group, and must get beyond it
+	if p.budget < 0 && !p.full && !again {
+		p.cut, p.next = true, &cursor{RID: noSeq, Values: make([]string, len(p.f.q.Sort))}
+		p.next.Values[0] = value
+	}
+	return nil
+}
+
+// match decides about a candidate with a key of the value.
+func (w *walker) match(rid int64, value string, only bool) (r ranked, ok bool, err error) {
+	c := candidate{rid, w.part}
+	h, ok, err := w.f.match(c)
+	if err != nil || !ok {
+		return ranked{}, false, err
+	}
+	r = ranked{candidate: c, values: []string{value}, hit: h}
+	if only && len(w.part.q.Sort) == 1 {
+		return r, true, nil
+	}
+	r.values, err = sortValues(&h)
+	return r, err == nil && r.values[0] == value, err
+}
+
+// add puts the next match on the page.
+func (p *walkPage) add(r *ranked) {
+	if len(p.hits) == p.f.q.Count {
+		p.full = true
+		return
+	}
+	p.hits = append(p.hits, r.hit)
+	p.next = &cursor{RID: r.rid, Values: r.values}
+}
+
+// addSorted puts matches on the page, in their order and behind the place that it begins at.
+func (p *walkPage) addSorted(list []ranked) {
+	slices.SortFunc(list, func(a, b ranked) int { return order(p.f.q.Sort, &a, &b) })
+	last := ranked{candidate: candidate{rid: p.from.RID}, values: p.from.Values}
+	for i := range list {
+		if len(p.from.Values) > 0 && order(p.f.q.Sort, &list[i], &last) <= 0 {
+			continue
+		}
+		if p.add(&list[i]); p.full {
+			return
+		}
+	}
+}
+
+// rest takes the matches that have no value of the first sort key.
+func (p *walkPage) rest(w *walker) error {
+	if all, err := w.everybody(); err != nil || all {
+		if !p.full && !p.cut {
+			p.next = nil
+		}
+		return err
+	}
+	after := int64(0)
+	one := len(p.f.q.Sort) == 1
+	if one && len(p.from.Values) > 0 && p.from.Values[0] == "" {
+		after = p.from.RID
+	}
+	candidates := p.f.stream(after)
+	var list []ranked
+	for looked := 0; ; looked++ {
+		c, ok, err := candidates.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if p.budget--; p.budget < 0 {
+			if !one && looked > groupMax {
+				return tooMany()
+			}
+			if one {
+				p.addSorted(list)
+				p.cut, p.next = true, &cursor{RID: after, Values: []string{""}}
+				return nil
+			}
+		}
+		after = c.rid
+		h, ok, err := p.f.match(c)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		values, err := sortValues(&h)
+		if err != nil {
+			return err
+		}
+		if values[0] == "" {
+			list = append(list, ranked{candidate: c, values: values, hit: h})
+			if one && len(p.hits)+len(list) > p.f.q.Count {
+				break
+			}
+		}
+	}
+	p.addSorted(list)
+	if !p.full {
+		p.next = nil
+	}
+	return nil
+}
+
+// everybody reports whether every resource of the type has a value, where that can be counted: its only one each.
+func (w *walker) everybody() (bool, error) {
+	have := int64(0)
+	for _, form := range w.forms {
+		if !form.Only {
+			continue
+		}
+		r := search.PrefixRange(form.Prefix)
+		n, err := number(w.f.conn, "SELECT count(*) FROM idx WHERE k >= ? AND k < ?", []byte(r.Lo), []byte(r.Hi))
+		if err != nil {
+			return false, err
+		}
+		have += n
+	}
+	all, err := number(w.f.conn, "SELECT count(*) FROM idx WHERE k = ?", []byte(search.TypeKey(w.part.q.Type)))
+	return have >= all, err
+}
+
+func tooMany() error {
+	return fault.Newf(fault.TooCostly, "store.Search",
+		"Sorting would look at more than %d resources. Narrow the search, for example by patient or date, or sort by _lastUpdated or _id.", store.MaxSorted)
+}
