@@ -48,7 +48,7 @@ func TestWalk(t *testing.T) {
 		{"Observation", "_sort=-date&date=ge2026-01-10&date=lt2026-01-20"}, {"Observation", "_sort=date&date=2026-01"}, {"Observation", "_sort=-date&date=ge2026-02"},
 		{"Observation", "_sort=date&date=lt2027&patient=p1,p2"}, {"Observation", "_sort=-date&date:missing=false"}, {"Observation", "_sort=-date&date:missing=true"},
 		{"Observation", "_sort=code"}, {"Observation", "_sort=-code"}, {"Observation", "_sort=code,-date,_id"}, {"Observation", "_sort=-date,code"}, {"Observation", "_sort=date,-_id"},
-		{"Observation", "_sort=patient"}, {"Observation", "_sort=-patient,-date&status:not=final"}, {"Observation", "_sort=encounter"},
+		{"Observation", "_sort=subject"}, {"Observation", "_sort=-subject,-date&status:not=final"}, {"Observation", "_sort=encounter"},
 		{"Patient", "_sort=name"}, {"Patient", "_sort=-name"}, {"Patient", "_sort=family"}, {"Patient", "_sort=-given,birthdate"}, {"Patient", "_sort=birthdate,name"},
 	} {
 		for _, count := range []int{1, 3, 7, 100} {
