@@ -16,7 +16,12 @@ func number(v any) (f float64, text string, ok bool) {
 	return f, n.String(), err == nil
 }
 
-// amounts: a number is searched as it is stated; a quantity in a UCUM unit also in base units. What is no point is wide.
+// homeUnits are those in which most amounts of their dimension are stated. Amounts in them have one key, by the number that is stated.
+var homeUnits = map[string]bool{
+	"mm[Hg]": true, "/min": true, "Cel": true, "kg": true, "cm": true, "kg/m2": true, "mmol/L": true, "mg/dL": true, "%": true, "min": true, "mL": true, "U/L": true,
+}
+
+// amounts: a number is searched as it is stated; a quantity in a UCUM unit that is no home unit also in base units. What is no point is wide.
 func amounts(n *node, value any) (out []entry, known bool) {
 	switch n.typ {
 	case "decimal", "integer", "positiveInt", "unsignedInt":
@@ -35,7 +40,7 @@ func amounts(n *node, value any) (out []entry, known bool) {
 			out = append(out, wide)
 		default:
 			out = append(out, numberEntry(f))
-			if base, converted := n.unit.base(f); converted {
+			if base, converted := n.unit.base(f); converted && !homeUnits[text(member(value, "code"))] {
 				out = append(out, base)
 			}
 		}

@@ -13,3 +13,14 @@ func Compartments() map[string][]string {
 
 // Compiled are the numbers of paths and of parts that the parameter was compiled into.
 func (p *Param) Compiled() (paths, parts int) { return len(p.paths), len(p.parts) }
+
+// HomeUnits are the codes of the home units by base unit.
+func HomeUnits() map[string]string {
+	homes := map[string]string{}
+	for unit, c := range homeUnits {
+		if _, usual := usualUnits[c.code]; usual {
+			homes[unit] = c.code
+		}
+	}
+	return homes
+}

@@ -13,7 +13,7 @@ type Index struct {
 }
 
 // Version counts the changes of what Extract gives. A store that was indexed by another version must be reindexed.
-const Version = 5
+const Version = 6
 
 // Extract computes the index of a resource. It never fails: what does not look as FHIR says is not indexed, and counts as
 // populated for :missing.

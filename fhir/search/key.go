@@ -16,7 +16,7 @@ import (
 //	l  date       lo hi, of a longer one;  h  the same as hi lo
 //	e, m, n       as d, l, h, when the resource has several values of the parameter
 //	q  number     10 digits, of a number or of the value of a quantity as it is stated
-//	u  quantity   unit U+0001 10 digits, of a quantity with a UCUM unit, in base units
+//	u  quantity   unit U+0001 10 digits, of a quantity with a UCUM unit, in base units; not when it is in a home unit (units.go)
 //	w  wide       a number or quantity that is no point: a range, a comparator, sampled data
 //	x  uri        a URL without a canonical's version
 //	c  composite  code U+0001, and a key of the second part from its form on

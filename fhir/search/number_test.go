@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"khamxa/fhir"
@@ -243,8 +244,8 @@ func TestURI(t *testing.T) {
 }
 
 var (
-	someUnits = []string{"", `"unit":"mg"`, `"system":"http://unitsofmeasure.org","code":"mg"`, `"system":"http://unitsofmeasure.org","code":"kg"`, `"system":"http://unitsofmeasure.org","code":"Cel"`, `"system":"http://unitsofmeasure.org","code":"K"`, `"system":"urn:x","code":"mg"`, `"system":"http://unitsofmeasure.org","code":"10*-3.g"`}
-	someAsked = []string{"", "||mg", "|http://unitsofmeasure.org|mg", "|http://unitsofmeasure.org|g", "|http://unitsofmeasure.org|K", "|http://unitsofmeasure.org|Cel", "|http://unitsofmeasure.org|[degF]", "|urn:x|mg", "|http://unitsofmeasure.org|10*-3.g"}
+	someUnits = []string{"", `"system":"http://unitsofmeasure.org","code":"mm[Hg]"`, `"system":"http://unitsofmeasure.org","code":"kPa"`, `"system":"http://unitsofmeasure.org","code":"[degF]"`, `"unit":"mg"`, `"system":"http://unitsofmeasure.org","code":"mg"`, `"system":"http://unitsofmeasure.org","code":"kg"`, `"system":"http://unitsofmeasure.org","code":"Cel"`, `"system":"http://unitsofmeasure.org","code":"K"`, `"system":"urn:x","code":"mg"`, `"system":"http://unitsofmeasure.org","code":"10*-3.g"`}
+	someAsked = []string{"", "|http://unitsofmeasure.org|mm[Hg]", "|http://unitsofmeasure.org|Pa", "|http://unitsofmeasure.org|kg", "||mg", "|http://unitsofmeasure.org|mg", "|http://unitsofmeasure.org|g", "|http://unitsofmeasure.org|K", "|http://unitsofmeasure.org|Cel", "|http://unitsofmeasure.org|[degF]", "|urn:x|mg", "|http://unitsofmeasure.org|10*-3.g"}
 )
 
 // drawDecimal writes a number near a few places, where rounding matters, or anywhere.
@@ -340,4 +341,14 @@ func TestNumbersAreExact(t *testing.T) {
 			t.Fatalf("%s sorts as %q, %s as %q", a, v, b, w)
 		}
 	})
+}
+
+// Every home unit is the only one of its dimension, and among the usual ones.
+func TestHomeUnits(t *testing.T) {
+	want := map[string]string{
+		"g.m-1.s-2": "mm[Hg]", "s-1": "/min", "K": "Cel", "g": "kg", "m": "cm", "g.m-2": "kg/m2", "m-3": "mmol/L", "g.m-3": "mg/dL", "1": "%", "s": "min", "m3": "mL", "m-3.s-1": "U/L",
+	}
+	if diff := cmp.Diff(want, search.HomeUnits()); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"khamxa/fhir"
-	"khamxa/fhir/ucum"
 )
 
 const (
@@ -221,6 +220,10 @@ func (t *term) quantityRanges(prefix string, out []Range) []Range {
 		return t.numberRanges(prefix, out)
 	}
 	out = t.base.ranges(t.prefix, prefix+formBase+t.unitKey(), out)
+	if home, ok := homeUnits[t.unit]; ok {
+		m := home.stated(&t.base)
+		out = m.ranges(t.prefix, prefix+formNumber, out)
+	}
 	return append(out, ExactRange(prefix+formWide))
 }
 
@@ -231,7 +234,7 @@ func unitKey(unit string) string { return cut(unit, maxToken) + separator }
 
 func (x *extractor) quantity(prefix string, a *amount) {
 	x.number(prefix, a)
-	if !a.isPoint() || a.system != ucumSystem {
+	if !a.isPoint() || a.system != ucumSystem || a.isHome() {
 		return
 	}
 	if f, unit, ok := a.approximate(); ok {
@@ -264,52 +267,4 @@ func sortAmount(a *amount, withUnit bool) string {
 		return unit + encodeRat(e.hi)
 	}
 	return unit + encodeRat(e.lo)
-}
-
-// conversion is how values in one unit become values in base units: value * factor + offset. It is exact.
-type conversion struct {
-	factor, offset *big.Rat
-	unit           string
-
-	approximate float64 // the factor, for keys; good only when there is no offset
-	linear      bool
-}
-
-// usualUnits are the conversions of the units that most measurements are in, worked out once at start.
-var usualUnits = conversions("mm[Hg]", "kPa", "/min", "{beats}/min", "Cel", "[degF]", "kg", "g", "[lb_av]", "cm", "m", "[in_i]", "kg/m2", "%", "1",
-	"mmol/L", "umol/L", "mg/dL", "g/dL", "g/L", "mg/L", "ug/L", "ng/mL", "meq/L", "mmol/mol", "[iU]/L", "U/L", "10*9/L", "10*12/L", "10*3/uL", "10*6/uL", "fL", "pg",
-	"mL", "L", "mg", "ug", "[iU]", "s", "min", "h", "d", "wk", "mo", "a", "mL/min/{1.73_m2}", "mg/g", "{score}")
-
-func conversions(codes ...string) map[string]conversion {
-	all := make(map[string]conversion, len(codes))
-	for _, code := range codes {
-		if c, ok := conversionOf(code); ok {
-			all[code] = c
-		}
-	}
-	return all
-}
-
-// conversionOf asks for the images of 0 and 1: every conversion of package ucum is a line.
-func conversionOf(code string) (c conversion, ok bool) {
-	if c.offset, c.unit, ok = ucum.Canonical(new(big.Rat), code); !ok {
-		return c, false
-	}
-	c.factor, _, ok = ucum.Canonical(big.NewRat(1, 1), code)
-	c.factor.Sub(c.factor, c.offset)
-	c.approximate, _ = c.factor.Float64()
-	c.linear = c.offset.Sign() == 0
-	return c, ok
-}
-
-// canonical brings a value in a UCUM unit to base units.
-func canonical(value *big.Rat, code string) (_ *big.Rat, unit string, ok bool) {
-	if c, usual := usualUnits[code]; usual {
-		r := new(big.Rat).Mul(value, c.factor)
-		if c.offset.Sign() != 0 {
-			r.Add(r, c.offset)
-		}
-		return r, c.unit, true
-	}
-	return ucum.Canonical(value, code)
 }
