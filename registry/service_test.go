@@ -17,6 +17,7 @@ import (
 	"khamxa/fhir"
 	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
+	"khamxa/fhir/validate/validatetest"
 	"khamxa/internal/fault"
 	"khamxa/registry"
 	"khamxa/registry/guideline"
@@ -40,6 +41,7 @@ func service(t *testing.T) (*registry.Service, *sqlite.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		validatetest.Log(t, db)
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"khamxa/fhir"
+	"khamxa/fhir/store/sqlite"
+	"khamxa/fhir/validate/validatetest"
 )
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
@@ -153,6 +155,20 @@ func (s *live) practitioner(t *testing.T, all *liveCaller, name string) string {
 	return "Practitioner/" + found[0]
 }
 
+// allIsValid: what is in the log by now was written by clients, who were checked, and by the service itself: its people, the demo's
+// patient and consult, subscriptions, the audit trail. All of it is valid.
+func (s *live) allIsValid(t *testing.T) {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Dir: s.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	validatetest.Log(t, db)
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // endStory: SIGTERM with an open stream of events and an open signalling connection. Both are ended, the service ends with exit code 0
 // long before it would cut requests off (drainRequests), what it acknowledged is there, and its log (at level debug) holds nothing of a person and no secret.
 func endStory(t *testing.T, s *live, all *liveCaller) {
@@ -183,6 +199,7 @@ func endStory(t *testing.T, s *live, all *liveCaller) {
 	if _, err := os.Stat(filepath.Join(s.dir, socketName)); err == nil {
 		t.Error("the admin socket is still there")
 	}
+	s.allIsValid(t)
 	said := s.khamxa(t, "verify")
 	if !strings.Contains(said, "Nothing is wrong") || !headOfLog.MatchString(said) {
 		t.Error(said)

@@ -15,6 +15,7 @@ import (
 	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
+	"khamxa/fhir/validate/validatetest"
 	"khamxa/internal/fault"
 )
 
@@ -35,7 +36,10 @@ func open(t *testing.T) *sqlite.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(func() {
+		validatetest.Log(t, db, "system") // which puts the world of the test there
+		_ = db.Close()
+	})
 	put(t, db, "Organization", "tyt-14221", organization)
 	put(t, db, "Patient", "p1", patient)
 	return db

@@ -7,6 +7,7 @@ import (
 
 	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
+	"khamxa/fhir/validate/validatetest"
 	"khamxa/internal/fault"
 	"khamxa/registry/cohort"
 	"khamxa/registry/seed"
@@ -19,6 +20,7 @@ func open(t *testing.T) *sqlite.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		validatetest.Log(t, db)
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
@@ -68,7 +70,7 @@ func TestIntoStore(t *testing.T) {
 	if after, err := db.Head(ctx); err != nil || after != before {
 		t.Errorf("the refused run moved the log from %d to %d (%v)", before, after, err)
 	}
-	trail := store.Transaction{Author: "system", Changes: []store.Change{{Method: store.Put, Type: "AuditEvent", ID: "seen", Body: []byte(`{"resourceType":"AuditEvent","id":"seen"}`)}}}
+	trail := store.Transaction{Author: "system", Changes: []store.Change{{Method: store.Put, Type: "AuditEvent", ID: "seen", Body: []byte(`{"resourceType":"AuditEvent","id":"seen","type":{"code":"rest"},"recorded":"2026-11-20T08:00:00Z","agent":[{"requestor":true}],"source":{"observer":{"display":"x"}}}`)}}}
 	if _, err := db.Commit(ctx, trail); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"khamxa/fhir/store"
 	"khamxa/fhir/store/sqlite"
+	"khamxa/fhir/validate/validatetest"
 	"khamxa/internal/audit"
 	"khamxa/internal/page"
 	"khamxa/registry"
@@ -114,6 +115,7 @@ func (w *world) follow() {
 	w.t.Cleanup(func() {
 		stop()
 		<-done
+		validatetest.Log(w.t, w.db)
 		if err := w.db.Close(); err != nil {
 			w.t.Error(err)
 		}
