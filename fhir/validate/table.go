@@ -136,3 +136,50 @@ type rule struct {
 
 // ruled says that a node or a field has a rule.
 type ruled struct{ at, rule uint16 }
+
+// typeName is the R4 name of a field's type; "" for an element with elements of its own.
+func (f *field) typeName() string {
+	switch f.kind {
+	case kindBoolean:
+		return "boolean"
+	case kindInteger:
+		return "integer"
+	case kindPositiveInt:
+		return "positiveInt"
+	case kindUnsignedInt:
+		return "unsignedInt"
+	case kindDecimal:
+		return "decimal"
+	case kindString:
+		return "string"
+	case kindCode:
+		return "code"
+	case kindURI:
+		return "uri"
+	case kindOID:
+		return "oid"
+	case kindUUID:
+		return "uuid"
+	case kindID:
+		return "id"
+	case kindDate:
+		return "date"
+	case kindDateTime:
+		return "dateTime"
+	case kindInstant:
+		return "instant"
+	case kindTime:
+		return "time"
+	case kindBase64:
+		return "base64Binary"
+	case kindXHTML:
+		return "xhtml"
+	case kindResource:
+		return "Resource"
+	default:
+		if name := nodes[f.node].name; !strings.Contains(name, ".") {
+			return name
+		}
+		return ""
+	}
+}

@@ -44,7 +44,7 @@ const (
 // References may be conditional ("Patient?identifier=..."), as entries of a transaction have them (R4, http.html#trules).
 // Whether they may stand is for the caller to say.
 func Write(r *fhir.Resource) error {
-	c := checker{root: r.Root}
+	c := checker{root: r.Root, most: MaxFindings}
 	c.resource(r.Root)
 	return c.err()
 }
@@ -56,6 +56,8 @@ type finding struct {
 	lack string // an element that at should have
 	code fhir.IssueType
 	text string // a sentence without its full stop
+
+	severity string // "" for error
 }
 
 // checker walks one resource.
@@ -64,11 +66,12 @@ type checker struct {
 	holder   *fhir.Value // the resource that "#x" is looked for in
 	inside   bool        // whether a contained resource is being read
 	findings []finding
+	most     int
 	more     bool
 }
 
 func (c *checker) report(f finding) {
-	if len(c.findings) == MaxFindings {
+	if len(c.findings) == c.most {
 		c.more = true
 		return
 	}
@@ -80,43 +83,53 @@ func (c *checker) wrong(v *fhir.Value, code fhir.IssueType, text string) {
 	c.report(finding{at: v, code: code, text: text})
 }
 
-// err is what was found, nil when nothing was.
-func (c *checker) err() error {
-	if len(c.findings) == 0 {
-		return nil
-	}
+// issues are the findings, in the order of the text.
+func (c *checker) issues() []fhir.Issue {
+	list := make([]fhir.Issue, 0, len(c.findings)+1)
 	slices.SortStableFunc(c.findings, func(a, b finding) int {
 		aLine, aColumn := a.at.Position()
 		bLine, bColumn := b.at.Position()
 		return cmp.Or(aLine-bLine, aColumn-bColumn)
 	})
-	list := make([]error, 0, len(c.findings)+1)
 	for _, f := range c.findings {
-		list = append(list, f.fault(c.root))
+		list = append(list, f.issue(c.root))
 	}
 	if c.more {
-		list = append(list, &fault.Error{
-			Code: fault.Invalid, Op: op, Err: processing,
-			Message: "There are more findings than these " + strconv.Itoa(MaxFindings) + ".",
+		list = append(list, fhir.Issue{
+			Severity: "error", Code: string(processing), Fault: fault.Invalid,
+			Text: "There are more findings than these " + strconv.Itoa(c.most) + ".",
 		})
+	}
+	return list
+}
+
+// err is what was found, nil when nothing was.
+func (c *checker) err() error {
+	if len(c.findings) == 0 {
+		return nil
+	}
+	var list []error
+	for _, i := range c.issues() {
+		list = append(list, &fault.Error{Code: fault.Invalid, Op: "validate.Write", Message: i.Text, Path: i.Expression, Err: fhir.IssueType(i.Code)})
 	}
 	return errors.Join(list...)
 }
 
-const op = "validate.Write"
-
-// fault is the finding as an error.
-func (f finding) fault(root *fhir.Value) *fault.Error {
-	path := pathOf(root, f.at)
+// issue is the finding as people are told it.
+func (f finding) issue(root *fhir.Value) fhir.Issue {
+	i := fhir.Issue{Severity: f.severity, Code: string(f.code), Expression: pathOf(root, f.at)}
+	if f.severity == "" {
+		i.Severity, i.Fault = "error", fault.Invalid
+	}
 	if f.lack != "" {
-		path += "." + f.lack
+		i.Expression += "." + f.lack
 	}
 	line, column := f.at.Position()
 	if f.name {
 		line, column = f.at.NamePosition()
 	}
-	message := f.text + " (line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ")."
-	return &fault.Error{Code: fault.Invalid, Op: op, Message: message, Path: path, Err: f.code}
+	i.Text = f.text + " (line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ")."
+	return i
 }
 
 // pathOf is the FHIRPath place of v below root. Elements that the definitions do not have go by the name they have in JSON.
