@@ -67,15 +67,23 @@ func (s *server) capabilityStatement() []byte {
 func operations(routes []route, typ string) (list []*fhir.Builder) {
 	var seen []string
 	for _, rt := range routes {
-		if rt.operation() && rt.code != statusCode && rt.code != fileCode && rt.ofType() == typ && !slices.Contains(seen, rt.code) {
-			seen = append(seen, rt.code)
-			name := rt.code[1:]
-			definition := "http://hl7.org/fhir/OperationDefinition/" + cmp.Or(typ, "System") + "-" + name
-			if rt.code == exportCode {
-				definition = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/" + strings.TrimPrefix(strings.ToLower(typ)+"-export", "-")
-			}
-			list = append(list, fhir.Build().String("name", name).String("definition", definition))
+		every := rt.level >= typeLevel && rt.ofType() == "" // an operation of every type
+		if !rt.operation() || rt.code == statusCode || rt.code == fileCode || slices.Contains(seen, rt.code) {
+			continue
 		}
+		if rt.ofType() != typ && !every || every && typ == "" {
+			continue
+		}
+		seen = append(seen, rt.code)
+		of, name := cmp.Or(typ, "System"), rt.code[1:]
+		if every {
+			of = "Resource"
+		}
+		definition := "http://hl7.org/fhir/OperationDefinition/" + of + "-" + name
+		if rt.code == exportCode {
+			definition = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/" + strings.TrimPrefix(strings.ToLower(typ)+"-export", "-")
+		}
+		list = append(list, fhir.Build().String("name", name).String("definition", definition))
 	}
 	return list
 }
@@ -106,6 +114,7 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 	}
 	return fhir.Build().
 		String("type", typ).
+		Strings("supportedProfile", s.checks.Profiles(typ)...).
 		List("interaction", codes(s.routes, typeLevel, instanceLevel)...).
 		String("versioning", "versioned-update").
 		Bool("readHistory", true).

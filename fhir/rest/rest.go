@@ -13,6 +13,7 @@ import (
 	"khamxa/fhir/bulk"
 	"khamxa/fhir/store"
 	"khamxa/fhir/terminology"
+	"khamxa/fhir/validate"
 	"khamxa/internal/fault"
 )
 
@@ -126,7 +127,14 @@ func New(o Options) (http.Handler, error) {
 	if own, ok := o.Store.(store.Charts); ok && o.Charts == nil {
 		o.Charts = own
 	}
-	s := &server{Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), pages: seal, codings: newCodings(), routes: routes(), since: o.Clock()}
+	checks, err := validate.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		Options: o, terms: terminology.New(&termSource{o.Store, o.Charts}), checks: checks, pages: seal, codings: newCodings(),
+		routes: routes(), since: o.Clock(),
+	}
 	if o.Exports == nil {
 		s.routes = slices.DeleteFunc(s.routes, func(rt route) bool { return rt.ofBulk() })
 	}

@@ -71,7 +71,7 @@ const (
 
 // routes is the whole table. A code that begins with '$' is an operation.
 func routes() []route {
-	return slices.Concat(interactionRoutes(), searchRoutes(), operationRoutes(), bulkRoutes())
+	return slices.Concat(interactionRoutes(), searchRoutes(), operationRoutes(), bulkRoutes(), validateRoutes())
 }
 
 // interactionRoutes are the interactions of https://hl7.org/fhir/R4/http.html#summary but for search.

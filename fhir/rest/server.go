@@ -15,12 +15,14 @@ import (
 
 	"khamxa/fhir"
 	"khamxa/fhir/terminology"
+	"khamxa/fhir/validate"
 	"khamxa/internal/fault"
 )
 
 // server is the handler. It is immutable once New has returned.
 type server struct {
 	Options
+	checks       *validate.Validator // of $validate
 	pages        *sealer
 	codings      *codings
 	routes       []route

@@ -64,7 +64,7 @@ func (w *walker) profile(r *fhir.Resource, p *profile) {
 	(&following{w, p}).value(r.Root, p.root)
 }
 
-func (f *following) wrong(at *fhir.Value, lack string, code fhir.IssueType, text string) {
+func (f *following) wrong(at *fhir.Value, lack string, code string, text string) {
 	f.c.report(finding{at: at, lack: lack, code: code, text: "Profile " + quoted(f.p.title) + ": " + text})
 }
 

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -39,23 +40,25 @@ func (model) at(path string) []field {
 	return found
 }
 
-// ChoiceTypes are the types of a choice, as JSON writes them at the end of a name; nil for what is none.
+// ChoiceTypes are the types of a choice, as JSON writes them at the end of a name; nil for what is not known. For an element that
+// is none there is one that no name ends in: with nil, the library would take "responseCode" for a type of "response".
 func (m model) ChoiceTypes(path string) (list []string) {
 	for _, f := range m.at(path) {
-		if f.flags&choice != 0 {
-			list = append(list, f.name[f.element:])
+		if f.flags&choice == 0 {
+			return []string{"-"}
 		}
+		list = append(list, f.name[f.element:])
 	}
 	return list
 }
 
-// TypeOf is the type of an element that has one.
+// TypeOf is the type of an element, the name of its node when it has elements of its own. What a resource is it says itself.
 func (m model) TypeOf(path string) string {
 	found := m.at(path)
-	if len(found) != 1 {
+	if len(found) != 1 || found[0].kind == kindResource {
 		return ""
 	}
-	return found[0].typeName()
+	return cmp.Or(found[0].typeName(), nodes[found[0].node].name)
 }
 
 // ReferenceTargets are the types that a reference may name.

@@ -8,9 +8,9 @@ import (
 	"khamxa/fhir"
 )
 
-// The profiles are StructureDefinitions with a differential, one a file. Of the language of profiles they use, and this package
-// understands: min and max, fixed and pattern values, the types of a choice, required bindings to a contained ValueSet that
-// lists its codes, slicing by value or pattern, and constraints.
+// The profiles are StructureDefinitions with a differential, one a file, and the ValueSets that they name. Of the language of profiles they use, and this package
+// understands: min and max, fixed and pattern values, the types of a choice, required bindings to the ValueSets beside
+// them, which list their codes, slicing by value or pattern, and constraints.
 //
 //go:embed profiles/*.json
 var profileFiles embed.FS
@@ -43,12 +43,14 @@ type invariantOf struct {
 	program
 }
 
+// shippedProfiles reads the profiles and value sets of this program, profiles sorted by URL.
 func shippedProfiles() ([]*profile, error) {
 	files, err := profileFiles.ReadDir("profiles")
 	if err != nil {
 		return nil, err
 	}
-	var all []*profile
+	sets := map[string]map[string]bool{}
+	var definitions []*fhir.Resource
 	for _, f := range files {
 		raw, err := profileFiles.ReadFile("profiles/" + f.Name())
 		if err != nil {
@@ -58,9 +60,17 @@ func shippedProfiles() ([]*profile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name(), err)
 		}
-		p, err := readProfile(r)
+		if r.Type == "ValueSet" {
+			sets[r.Root.Get("url").String()] = listed(r.Root)
+		} else {
+			definitions = append(definitions, r)
+		}
+	}
+	var all []*profile
+	for _, r := range definitions {
+		p, err := readProfile(r, sets)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
+			return nil, fmt.Errorf("%s: %w", r.ID, err)
 		}
 		all = append(all, p)
 	}
@@ -69,7 +79,7 @@ func shippedProfiles() ([]*profile, error) {
 
 // readProfile reads a StructureDefinition. What it does not understand is an error: a limit that is passed over would be a
 // promise that is not kept.
-func readProfile(r *fhir.Resource) (*profile, error) {
+func readProfile(r *fhir.Resource, sets map[string]map[string]bool) (*profile, error) {
 	p := &profile{
 		url: r.Root.Get("url").String(), title: r.Root.Get("title").String(), typ: r.Root.Get("type").String(),
 	}
@@ -77,7 +87,7 @@ func readProfile(r *fhir.Resource) (*profile, error) {
 	for _, e := range r.Root.Get("differential").Get("element").Items() {
 		l, err := p.root.place(e.Get("id").String())
 		if err == nil {
-			err = l.read(e, r.Root.Get("contained"))
+			err = l.read(e, sets)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Get("id"), err)
@@ -137,7 +147,7 @@ func (l *limit) child(name string) *limit {
 }
 
 // read takes what an ElementDefinition says.
-func (l *limit) read(e, contained *fhir.Value) error {
+func (l *limit) read(e *fhir.Value, sets map[string]map[string]bool) error {
 	for name, m := range e.Members() {
 		switch {
 		case name == "id", name == "path", name == "sliceName": // where it is, which place has read
@@ -157,7 +167,7 @@ func (l *limit) read(e, contained *fhir.Value) error {
 				l.discriminators = append(l.discriminators, d.Get("path").String())
 			}
 		case name == "binding":
-			l.codes = listed(contained, m.Get("valueSet").String())
+			l.codes = sets[m.Get("valueSet").String()]
 			if len(l.codes) == 0 || !m.Get("strength").IsString("required") {
 				return fmt.Errorf("a binding that is not required, or lists no codes")
 			}
@@ -178,17 +188,12 @@ func (l *limit) read(e, contained *fhir.Value) error {
 	return nil
 }
 
-// listed are the codes that a contained ValueSet lists.
-func listed(contained *fhir.Value, reference string) map[string]bool {
+// listed are the codes that a ValueSet lists.
+func listed(v *fhir.Value) map[string]bool {
 	codes := map[string]bool{}
-	for _, v := range contained.Items() {
-		if "#"+v.Get("id").String() != reference {
-			continue
-		}
-		for _, include := range v.Get("compose").Get("include").Items() {
-			for _, c := range include.Get("concept").Items() {
-				codes[include.Get("system").String()+"|"+c.Get("code").String()] = true
-			}
+	for _, include := range v.Get("compose").Get("include").Items() {
+		for _, c := range include.Get("concept").Items() {
+			codes[include.Get("system").String()+"|"+c.Get("code").String()] = true
 		}
 	}
 	return codes

@@ -27,13 +27,13 @@ const MaxFindings = 50
 
 // The codes of findings (R4, valueset-issue-type.html).
 const (
-	structure   fhir.IssueType = "structure"
-	required    fhir.IssueType = "required"
-	value       fhir.IssueType = "value"
-	codeInvalid fhir.IssueType = "code-invalid"
-	invariant   fhir.IssueType = "invariant"
-	notFound    fhir.IssueType = "not-found"
-	processing  fhir.IssueType = "processing"
+	structure   = "structure"
+	required    = "required"
+	value       = "value"
+	codeInvalid = "code-invalid"
+	invariant   = "invariant"
+	notFound    = "not-found"
+	processing  = "processing"
 )
 
 // Write checks what every write must pass; the package comment says what that is. The error is nil or an errors.Join of
@@ -54,7 +54,7 @@ type finding struct {
 	at   *fhir.Value
 	name bool   // the name of at is what is wrong, not its value
 	lack string // an element that at should have
-	code fhir.IssueType
+	code string
 	text string // a sentence without its full stop
 
 	severity string // "" for error
@@ -79,7 +79,7 @@ func (c *checker) report(f finding) {
 }
 
 // wrong reports what is wrong with the value v.
-func (c *checker) wrong(v *fhir.Value, code fhir.IssueType, text string) {
+func (c *checker) wrong(v *fhir.Value, code string, text string) {
 	c.report(finding{at: v, code: code, text: text})
 }
 
@@ -96,7 +96,7 @@ func (c *checker) issues() []fhir.Issue {
 	}
 	if c.more {
 		list = append(list, fhir.Issue{
-			Severity: "error", Code: string(processing), Fault: fault.Invalid,
+			Severity: "error", Code: processing, Fault: fault.Invalid,
 			Text: "There are more findings than these " + strconv.Itoa(c.most) + ".",
 		})
 	}
@@ -117,7 +117,7 @@ func (c *checker) err() error {
 
 // issue is the finding as people are told it.
 func (f finding) issue(root *fhir.Value) fhir.Issue {
-	i := fhir.Issue{Severity: f.severity, Code: string(f.code), Expression: pathOf(root, f.at)}
+	i := fhir.Issue{Severity: f.severity, Code: f.code, Expression: pathOf(root, f.at)}
 	if f.severity == "" {
 		i.Severity, i.Fault = "error", fault.Invalid
 	}

@@ -132,6 +132,9 @@ func (t *table) addElement(e *element, sets map[string]*valueSet) error {
 			f.kind = "kindID" // the definitions say System.String; it is an id all the same (R4, resource.html#id)
 		}
 		f.targets = t.targetsOf(typ)
+		if slices.Contains(typ.Profile, "http://hl7.org/fhir/StructureDefinition/SimpleQuantity") {
+			f.rules = append(slices.Clone(f.rules), t.ruleOf(simpleQuantity))
+		}
 		parent.fields = append(parent.fields, &f)
 	}
 	return nil
@@ -207,16 +210,24 @@ func (t *table) rulesOf(e *element) (list []int) {
 			continue
 		}
 		c.Expression = trace.ReplaceAllString(c.Expression, "")
-		i, ok := t.ruleAt[c]
-		if !ok {
-			i = len(t.rules)
-			t.ruleAt[c] = i
-			t.rules = append(t.rules, c)
-		}
-		list = append(list, i)
+		list = append(list, t.ruleOf(c))
 	}
 	return list
 }
+
+// ruleOf is the place of an invariant in the table.
+func (t *table) ruleOf(c constraint) int {
+	i, ok := t.ruleAt[c]
+	if !ok {
+		i = len(t.rules)
+		t.ruleAt[c] = i
+		t.rules = append(t.rules, c)
+	}
+	return i
+}
+
+// simpleQuantity is what the profile SimpleQuantity of Quantity adds, the only profile that base definitions use.
+var simpleQuantity = constraint{"sqt-1", "error", "The comparator is not used on a SimpleQuantity", "comparator.empty()"}
 
 // resolve turns the names of nodes into nodes, and numbers the fields.
 func (t *table) resolve() error {

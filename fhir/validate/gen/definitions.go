@@ -29,6 +29,7 @@ type element struct {
 
 type elementType struct {
 	Code          string
+	Profile       []string
 	TargetProfile []string
 }
 

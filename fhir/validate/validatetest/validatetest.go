@@ -14,13 +14,19 @@ import (
 )
 
 // Log validates every version in the log that was not written by one of the authors to leave out, and reports each
-// finding as an error of t. An empty log is an error too.
+// finding as an error of t. The first of each type are held to the invariants and to the profiles that are made for them as well. An empty log is an error too.
 func Log(t testing.TB, log store.Log, leaveOut ...string) {
 	t.Helper()
 	left := map[string]bool{}
 	for _, a := range leaveOut {
 		left[a] = true
 	}
+	v, err := validate.New()
+	if err != nil {
+		t.Errorf("the validator cannot be made: %v", err)
+		return
+	}
+	c := checker{TB: t, v: v, checked: map[string]int{}}
 	seen := 0
 	for after := store.Seq(0); ; {
 		entries, err := log.Entries(context.Background(), after, 1000)
@@ -31,11 +37,10 @@ func Log(t testing.TB, log store.Log, leaveOut ...string) {
 		for _, e := range entries {
 			after = e.Seq
 			seen++
-			for _, c := range e.Changes {
-				if c.Body == nil || left[e.Author] {
-					continue
+			for _, change := range e.Changes {
+				if change.Body != nil && !left[e.Author] {
+					c.check(change)
 				}
-				check(t, c)
 			}
 		}
 		if len(entries) == 0 {
@@ -47,13 +52,46 @@ func Log(t testing.TB, log store.Log, leaveOut ...string) {
 	}
 }
 
-func check(t testing.TB, c store.EntryChange) {
-	t.Helper()
-	r, err := fhir.Parse(c.Body)
-	if err == nil {
-		err = validate.Write(r)
+// mostChecked is how many of each type are held to more than Write: invariants take a while.
+const mostChecked = 50
+
+type checker struct {
+	testing.TB
+	v       *validate.Validator
+	checked map[string]int
+}
+
+func (c *checker) check(change store.EntryChange) {
+	c.Helper()
+	r, err := fhir.Parse(change.Body)
+	var found []fhir.Issue
+	switch {
+	case err != nil:
+		found = fhir.Issues(err)
+	case c.checked[r.Type] < mostChecked:
+		c.checked[r.Type]++
+		if found, err = c.v.Check(context.Background(), r, profiles(r)...); err != nil {
+			found = fhir.Issues(err)
+		}
+	default:
+		found = fhir.Issues(validate.Write(r))
 	}
-	for _, i := range fhir.Issues(err) {
-		t.Errorf("%s/%s version %s is not valid: %s: %s", c.Type, c.ID, c.VersionID, i.Expression, i.Text)
+	for _, i := range found {
+		if i.Severity == "error" {
+			c.Errorf("%s/%s version %s is not valid: %s: %s", change.Type, change.ID, change.VersionID, i.Expression, i.Text)
+		}
 	}
+}
+
+// profiles are those that a resource is held to, whether it claims them or not.
+func profiles(r *fhir.Resource) []string {
+	if r.Type != "Observation" {
+		return nil
+	}
+	for _, coding := range r.Root.Get("code").Get("coding").Items() {
+		if coding.Get("code").IsString("85354-9") {
+			return []string{"urn:khamxa:profile:blood-pressure"}
+		}
+	}
+	return nil
 }
