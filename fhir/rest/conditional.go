@@ -52,6 +52,9 @@ func (c *call) criteria(values url.Values, at string) (*condition, error) {
 	c.relateValues(values)
 	values.Set("_count", "2") // two are enough to know that it is not one
 	q, err := search.Parse(c.typ, values)
+	if err == nil {
+		q, err = c.mayAsk(q)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func (s *server) lookFor(ctx context.Context, access Access, w *write) error {
 // findAll finds what matches, up to one more than is allowed.
 func (s *server) findAll(ctx context.Context, access Access, cond *condition) error {
 	cond.found = nil
-	if err := cond.query.Resolve(ctx, nil); err != nil { // no terminology: :in and its like are refused
+	if err := cond.query.Resolve(ctx, s.terms); err != nil {
 		return err
 	}
 	req := store.SearchRequest{Query: cond.query, Within: access.Within}

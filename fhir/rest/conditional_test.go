@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -260,6 +261,28 @@ func TestReferencesBySearch(t *testing.T) {
 		}
 		s.do(anybody, "POST", "/", bundleOf("transaction", entries...)).refused(413, "too-long", "", "500")
 	})
+}
+
+// TestChainedConditions: a condition may look into other resources, those that the caller may search.
+func TestChainedConditions(t *testing.T) {
+	s := start(t)
+	s.put("Patient", "pa", known("pa", "1", "An", stationA))
+	s.put("Patient", "pb", known("pb", "2", "Binh", stationB))
+	s.put("Observation", "ob", observation("ob", "pb"))
+	chained := func(value string) string { return "subject:Patient.identifier=urn:x|" + value }
+	s.do(anybody, "POST", "/Observation", observation("x", "pa"), "If-None-Exist: "+chained("1")).is(201)
+	s.do(anybody, "POST", "/Observation", observation("x", "pa"), "If-None-Exist: "+chained("1")).is(200)
+	s.do(doctorA, "POST", "/Observation", observation("x", "pa"), "If-None-Exist: "+chained("2")).is(201) // theirs is out of reach
+	s.do(anybody, "DELETE", "/Observation?"+chained("2"), "").is(204)
+	s.do(anybody, "GET", "/Observation/ob", "").is(410)
+	s.do(anybody, "POST", "/", bundleOf("transaction", entryOf("", "POST", "Observation", strings.Replace(observation("x", "x"), "Patient/x", "Encounter?"+chained("1"), 1)))).
+		refused(400, "not-supported", "Bundle.entry[0].resource.subject.reference", "chained")
+	partly := start(t, func(o *rest.Options) {
+		o.Authorize = func(*http.Request) (rest.Access, error) {
+			return rest.Access{Author: "Device/client-x", Allows: func(typ string, _ rest.Verb) bool { return typ == "Observation" }}, nil
+		}
+	})
+	partly.do(anybody, "DELETE", "/Observation?"+chained("1"), "").refused(403, "forbidden", "", "Patient")
 }
 
 // TestConditionsAreConfined: what is out of reach counts as not there, in every conditional interaction.

@@ -73,6 +73,9 @@ func (s *server) findTarget(ctx context.Context, access Access, u *unit, w *writ
 	if t.cond, err = asking.criteria(values, "A reference by search"); err != nil {
 		return fail(err)
 	}
+	if len(t.cond.query.Links) > 0 { // what the transaction puts could not be judged
+		return fail(fault.New(fault.Unsupported, "rest.findTarget", "A reference by search takes no chained parameters and no _has."))
+	}
 	if err := s.findAll(ctx, access, t.cond); err != nil {
 		return fail(err)
 	}
