@@ -30,6 +30,7 @@ func (s *server) metadata(_ context.Context, c *call) (answer, error) {
 		Object("implementation", fhir.Build().String("description", "Khamxa FHIR R4").String("url", c.base)).
 		String("fhirVersion", "4.0.1").
 		Strings("format", mediaType, "json").
+		Strings("patchFormat", s.patchFormats()...).
 		Raw("rest", s.capabilities).
 		Bytes()
 	return answer{status: http.StatusOK, body: body}, nil
@@ -58,6 +59,7 @@ func (s *server) capabilityStatement() []byte {
 			String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")).
 		List("resource", resources...).
 		List("interaction", codes(s.routes, systemLevel)...).
+		List("searchParam", searchParams(search.Shared())...).
 		Strings("compartment", compartmentURLs()...).
 		List("operation", operations(s.routes, "")...)
 	return append(append([]byte{'['}, rest.Bytes()...), ']')
@@ -101,14 +103,9 @@ func codes(routes []route, levels ...level) (list []*fhir.Builder) {
 }
 
 func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder {
-	var params []*fhir.Builder
 	var includes []string
 	for _, p := range search.Params(typ) {
-		if !p.Served() {
-			continue
-		}
-		params = append(params, fhir.Build().String("name", p.Code).String("definition", p.URL).String("type", p.Kind.String()))
-		if p.Kind == search.Reference {
+		if p.Served() && p.Kind == search.Reference {
 			includes = append(includes, typ+":"+p.Code)
 		}
 	}
@@ -119,15 +116,45 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 		String("versioning", "versioned-update").
 		Bool("readHistory", true).
 		Bool("updateCreate", true).
-		Bool("conditionalCreate", true).
-		String("conditionalRead", "not-match").
-		Bool("conditionalUpdate", true).
-		String("conditionalDelete", "multiple").
+		Bool("conditionalCreate", s.serves("create", typeLevel)).
+		String("conditionalRead", "full-support").
+		Bool("conditionalUpdate", s.serves("update", typeLevel)).
+		String("conditionalDelete", deletes(s.serves("delete", typeLevel))).
 		Strings("referencePolicy", "literal").
 		Strings("searchInclude", includes...).
 		Strings("searchRevInclude", reverse...).
-		List("searchParam", params...).
+		List("searchParam", searchParams(search.Params(typ))...).
 		List("operation", operations(s.routes, typ)...)
+}
+
+// searchParams lists those of the parameters that are served.
+func searchParams(params []*search.Param) (list []*fhir.Builder) {
+	for _, p := range params {
+		if p.Served() {
+			list = append(list, fhir.Build().String("name", p.Code).String("definition", p.URL).String("type", p.Kind.String()))
+		}
+	}
+	return list
+}
+
+// serves reports whether the table has an interaction at a level: at that of a type those with a condition.
+func (s *server) serves(code string, at level) bool {
+	return slices.ContainsFunc(s.routes, func(rt route) bool { return rt.code == code && rt.level == at })
+}
+
+func deletes(conditional bool) string {
+	if conditional {
+		return "multiple"
+	}
+	return "not-supported"
+}
+
+// patchFormats are the forms of a patch, none when the table has no patch.
+func (s *server) patchFormats() []string {
+	if !s.serves("patch", instanceLevel) {
+		return nil
+	}
+	return []string{jsonPatch, mediaType}
 }
 
 // reverseIncludes lists, for each type, the reference parameters that are made to point to it. Those that may point to any

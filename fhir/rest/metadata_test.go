@@ -76,6 +76,32 @@ func TestMetadata(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("forms and conditions", func(t *testing.T) {
+		var forms []string
+		for _, f := range slices.Concat(root.Get("format").Items(), root.Get("patchFormat").Items()) {
+			forms = append(forms, f.String())
+		}
+		if diff := cmp.Diff([]string{"application/fhir+json", "json", "application/json-patch+json", "application/fhir+json"}, forms); diff != "" {
+			t.Error(diff)
+		}
+		for _, r := range server.Get("resource").Items() {
+			create, _ := r.Get("conditionalCreate").Bool()
+			update, _ := r.Get("conditionalUpdate").Bool()
+			if !create || !update || !r.Get("conditionalDelete").IsString("multiple") || !r.Get("conditionalRead").IsString("full-support") {
+				t.Errorf("%s: %.300s", r.Get("type"), r.Bytes())
+			}
+		}
+		var shared []string
+		for _, p := range server.Get("searchParam").Items() {
+			shared = append(shared, p.Get("name").String())
+		}
+		if !slices.Contains(shared, "_id") || !slices.Contains(shared, "_lastUpdated") || slices.Contains(shared, "identifier") {
+			t.Errorf("parameters of every type: %v", shared)
+		}
+		for _, name := range shared {
+			s.do(anybody, "GET", "/?_type=Patient,Basic&"+name+"="+valueOf(search.Lookup("Patient", name)), "").is(200)
+		}
+	})
 	t.Run("types", func(t *testing.T) {
 		var got []string
 		for _, r := range server.Get("resource").Items() {
