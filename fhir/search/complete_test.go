@@ -46,7 +46,8 @@ func pairs(t *testing.T, resources []*fhir.Builder, parameter string, values []s
 func checkJudged(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, c *search.Clause, keys []string, matches bool) {
+}, c *search.Clause, keys []string, matches bool,
+) {
 	t.Helper()
 	ranges, ok := c.Ranges()
 	if !ok {
