@@ -51,6 +51,11 @@ func operationClaims() map[string]claim {
 		"ValueSet/$validate-code":   {"stored value sets", "rest.TestValidateCode"},
 		"Patient/$everything":       {"_since, _type, pages", "rest.TestEverything rest.TestEverythingPages rest.TestEverythingConfined"},
 		"Encounter/$everything":     {"_since, _type, pages", "rest.TestEverything"},
+		"$export":                   {"Bulk Data Access: asynchronous, NDJSON; resumes after a restart", "rest.TestExport rest.TestExportByParameters rest.TestExportSince rest.TestExportIsRefused bulk.TestExportResumes"},
+		"Patient/$export":           {"the records of all patients within the caller's reach", "rest.TestExport rest.TestExportByParameters"},
+		"Group/$export":             {"the records of the members of a group", "rest.TestExport"},
+		"$export-status":            {"202 with X-Progress, then the list of files; DELETE ends it", "rest.TestExport rest.TestExportBelongsToItsCaller"},
+		"$export-file":              {"one file of an export", "rest.TestExportFile rest.TestExportNeedsTheAuditTrail"},
 		"Observation/$lastn":        {"max, by code", "rest.TestLastn rest.TestLastnConfined"},
 	}
 }

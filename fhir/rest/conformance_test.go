@@ -131,9 +131,12 @@ func (p *page) operations() {
 	p.line("| operation | requests | notes | shown by |")
 	p.line("|---|---|---|---|")
 	for _, name := range codesOf(routes(), true) {
-		typ, code, _ := strings.Cut(name, "/")
+		typ, code, typed := strings.Cut(name, "/")
+		if !typed {
+			typ, code = "", name
+		}
 		c := p.claimed(claims, name)
-		p.line("| %s | %s | %s | %s |", strings.TrimPrefix(name, "/"), requests(routes(), typ, code), c.says, p.tests(name, c.tests))
+		p.line("| %s | %s | %s | %s |", name, requests(routes(), typ, code), c.says, p.tests(name, c.tests))
 	}
 	p.unclaimed(slices.Collect(maps.Keys(claims)))
 }
@@ -161,7 +164,7 @@ func codesOf(list []route, operations bool) (names []string) {
 		rt := &list[i]
 		name := rt.code
 		if operations {
-			name = rt.ofType() + "/" + rt.code
+			name = strings.TrimPrefix(rt.ofType()+"/"+rt.code, "/")
 		}
 		if rt.operation() == operations && !slices.Contains(names, name) {
 			names = append(names, name)
