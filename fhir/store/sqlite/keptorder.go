@@ -162,16 +162,20 @@ func (f *finder) spots(o keptOrder, start spot) (func(after spot) ([]spot, error
 // collectMost is how many candidates of a search in a kept order are collected.
 const collectMost = 4_000
 
-// walk reads the types' resources along the column's index.
+// walk reads the types' resources along the column's index. What the driver would have proved of them is checked.
 func (f *finder) walk(o keptOrder) func(after spot) ([]spot, error) {
 	direction := " >= ? ORDER BY " + o.column
 	if o.descending {
 		direction = " <= ? ORDER BY " + o.column + " DESC"
 	}
 	query := "SELECT rid, place, id FROM res WHERE type = ? AND " + o.column + direction + " LIMIT 256"
+	parts := make([]*part, len(f.parts))
+	for i, p := range f.parts {
+		parts[i] = &part{q: p.q, plan: p.plan.asCheck(p.q.Type)}
+	}
 	return func(after spot) (list []spot, err error) {
 		var end *spot // beyond it a type may have more
-		for _, p := range f.parts {
+		for _, p := range parts {
 			some, err := f.walkPart(p, query, o, after)
 			if err != nil {
 				return nil, err
