@@ -15,6 +15,7 @@ type definitions struct {
 	systems  map[string]string  // the code system of a value set whose codes are all of one
 
 	components map[string][]string          // the kinds of a composite parameter's components, by its URL
+	composites map[string][]string          // the same by "Type.code"
 	kinds      map[string]map[string]string // the kind of each parameter, by resource type and code
 }
 
@@ -27,7 +28,7 @@ type element struct {
 
 func readDefinitions(t *testing.T) definitions {
 	t.Helper()
-	d := definitions{map[string]element{}, map[string]string{}, map[string][]string{}, map[string]map[string]string{}}
+	d := definitions{map[string]element{}, map[string]string{}, map[string][]string{}, map[string][]string{}, map[string]map[string]string{}}
 	for _, e := range examples(t) {
 		switch {
 		case strings.HasPrefix(e.name, "StructureDefinition-"):
@@ -94,6 +95,9 @@ func (d definitions) parameters(t *testing.T, raw []byte) {
 			slices.Reverse(list) // DocumentReference: code stands beside the definition of target there, and target beside that of code
 		}
 		d.components[e.Resource.URL] = list
+		for _, base := range e.Resource.Base {
+			d.composites[base+"."+e.Resource.Code] = list
+		}
 	}
 }
 
@@ -140,4 +144,9 @@ func (d definitions) systemOf(resourceType string, place []any) string {
 	}
 	set, _, _ := strings.Cut(e.Binding.ValueSet, "|")
 	return d.systems[set]
+}
+
+// componentKinds are the kinds of a composite parameter's components.
+func (d definitions) componentKinds(resourceType, code string) []string {
+	return d.composites[resourceType+"."+code]
 }

@@ -227,8 +227,15 @@ func period(v any) (lo, hi int64, ok bool) {
 }
 
 func times(typ string, value any) (out []entry, known bool) {
-	var lo, hi int64
-	var ok bool
+	lo, hi, ok, known := interval(typ, value)
+	if ok {
+		out = timeEntries(lo, hi)
+	}
+	return out, known
+}
+
+// interval is the stretch of time that a node means, in milliseconds since 1970, its end exclusive.
+func interval(typ string, value any) (lo, hi int64, ok, known bool) {
 	switch typ {
 	case "date", "dateTime", "instant":
 		lo, hi, ok = span(text(value))
@@ -245,10 +252,7 @@ func times(typ string, value any) (out []entry, known bool) {
 			}
 		}
 	default:
-		return nil, false
+		return 0, 0, false, false
 	}
-	if ok {
-		out = append(out, timeEntries(lo, hi)...)
-	}
-	return out, true
+	return lo, hi, ok, true
 }
