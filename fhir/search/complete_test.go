@@ -42,12 +42,14 @@ func pairs(t *testing.T, resources []*fhir.Builder, parameter string, values []s
 	return matched
 }
 
-// checkJudged checks what the keys of a resource in the clause's ranges tell about it.
-func checkJudged(t interface {
+// failing is what a *testing.T and a *rapid.T have in common.
+type failing interface {
 	Helper()
-	Errorf(string, ...any)
-}, c *search.Clause, keys []string, matches bool,
-) {
+	Errorf(format string, args ...any)
+}
+
+// checkJudged checks what the keys of a resource in the clause's ranges tell about it.
+func checkJudged(t failing, c *search.Clause, keys []string, matches bool) {
 	t.Helper()
 	ranges, ok := c.Ranges()
 	if !ok {
