@@ -15,6 +15,9 @@ const (
 	packBytes     = 8 << 20
 	flyingChanges = 4_000
 	flyingBytes   = 64 << 20
+
+	gentlePack   = 50 // with ImportOptions.Gentle
+	gentleFlying = 150
 )
 
 // dispatcher packs units into commits and keeps several of them on their way. Two changes of one resource never fly at once, so the order of
@@ -30,6 +33,8 @@ type dispatcher struct {
 	size   int          // and their bytes
 	landed chan *flight
 	fatal  error
+
+	packs, flies int // the sizes that hold here
 }
 
 // key names a resource.
@@ -58,8 +63,12 @@ type origin struct {
 }
 
 func newDispatcher(ctx context.Context, o *ImportOptions) *dispatcher {
+	packs, flies := packChanges, flyingChanges
+	if o.Gentle {
+		packs, flies = gentlePack, gentleFlying
+	}
 	return &dispatcher{
-		ImportOptions: o, ctx: ctx, open: &flight{}, packed: map[key]bool{}, flying: map[key]bool{},
+		packs: packs, flies: flies, ImportOptions: o, ctx: ctx, open: &flight{}, packed: map[key]bool{}, flying: map[key]bool{},
 		landed: make(chan *flight, flyingChanges+1), // more are never on their way, so nobody waits to land
 	}
 }
@@ -82,7 +91,7 @@ func (d *dispatcher) take(ctx context.Context, source *Source, u *unit) error {
 		return d.send(f)
 	}
 	c := &u.changes[0]
-	if d.packed[keyOf(c)] || len(d.open.changes) == packChanges || d.open.size+len(c.Body) > packBytes {
+	if d.packed[keyOf(c)] || len(d.open.changes) == d.packs || d.open.size+len(c.Body) > packBytes {
 		d.flush()
 	}
 	d.open.changes, d.open.origins = append(d.open.changes, *c), append(d.open.origins, from)
@@ -107,7 +116,7 @@ func (d *dispatcher) send(f *flight) error {
 	if len(f.changes) == 0 {
 		return d.fatal
 	}
-	for d.fatal == nil && d.n > 0 && (d.n+len(f.changes) > flyingChanges || d.size+f.size > flyingBytes || d.meets(f)) {
+	for d.fatal == nil && d.n > 0 && (d.n+len(f.changes) > d.flies || d.size+f.size > flyingBytes || d.meets(f)) {
 		d.settle(<-d.landed)
 	}
 	if d.fatal != nil {

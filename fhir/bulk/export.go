@@ -22,6 +22,9 @@ const opExport = "bulk.Export"
 // deleted wants them. All other files are called after the type of what they hold.
 const DeletedName = "deleted"
 
+// RefusedName is the name of the file of an import that says what was refused: OperationOutcomes, see Refusal.
+const RefusedName = "refused"
+
 // Extension is the end of the name of every exported file.
 const Extension = ".ndjson"
 
@@ -34,8 +37,11 @@ type File struct {
 
 // Type is the type of the resources in the file.
 func (f File) Type() string {
-	if f.Name == DeletedName {
+	switch f.Name {
+	case DeletedName:
 		return "Bundle"
+	case RefusedName:
+		return "OperationOutcome"
 	}
 	return f.Name
 }
@@ -272,6 +278,7 @@ type Manifest struct {
 	Output              []ManifestEntry `json:"output"`
 	Deleted             []ManifestEntry `json:"deleted"`
 	Error               []ManifestEntry `json:"error"`
+	Extension           *Sum            `json:"extension,omitempty"` // of an import: what it did
 }
 
 // ManifestOf describes finished files; address gives the URL of each.
@@ -282,9 +289,12 @@ func ManifestOf(p Progress, request string, token bool, address func(name string
 	}
 	for _, f := range p.Files {
 		e := ManifestEntry{Type: f.Type(), URL: address(f.Name + Extension), Count: f.Count}
-		if f.Name == DeletedName {
+		switch f.Name {
+		case DeletedName:
 			m.Deleted = append(m.Deleted, e)
-		} else {
+		case RefusedName:
+			m.Error = append(m.Error, e)
+		default:
 			m.Output = append(m.Output, e)
 		}
 	}

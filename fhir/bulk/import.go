@@ -38,6 +38,9 @@ type ImportOptions struct {
 	// Base is the address of this server ("https://kham.example.vn/fhir"): references that begin with it are kept relative. "": none.
 	Base string
 
+	// Gentle imports in small commits, few at a time, so that others who write wait for milliseconds only; it is slower.
+	Gentle bool
+
 	// Refused is told of each refusal; an error of it ends the import. Progress is told now and then how many bytes of the sources have
 	// been read. Both are called from one goroutine at a time. nil: nobody is told.
 	Refused  func(Refusal) error
@@ -47,8 +50,11 @@ type ImportOptions struct {
 // Sum is what an import did, in resources. Kept ones have a new version, Unchanged ones were there already with the same content; entries of a
 // Bundle that was left to ImportOptions.Transaction count as kept.
 type Sum struct {
-	Read, Kept, Unchanged, Refused int
-	Commits                        int
+	Read      int `json:"read"`
+	Kept      int `json:"kept"`
+	Unchanged int `json:"unchanged"`
+	Refused   int `json:"refused"`
+	Commits   int `json:"commits"`
 }
 
 // The sizes of the pipeline. A chunk is what a worker gets at once.

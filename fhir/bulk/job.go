@@ -41,6 +41,10 @@ type Job struct {
 	Patients    []string  `json:"patients"`              // and of these only; nil: of all, which is not the same as none
 	Filters     []string  `json:"filters,omitempty"`     // see ParseFilters
 
+	Import bool  `json:"import,omitempty"` // NDJSON that the caller sent comes in, resources of Types; see StartImport
+	Input  int64 `json:"input,omitempty"`  // its bytes
+	Sum    Sum   `json:"sum,omitzero"`     // what was done with it
+
 	ID       string    `json:"id"`
 	Phase    Phase     `json:"phase"`
 	Begun    time.Time `json:"begun"`
@@ -75,6 +79,8 @@ type JobOptions struct {
 	PerCaller int           // jobs of one caller that are running, or done and not removed; 0: 5
 	MaxBytes  int64         // of all files of all jobs; 0: 64 GiB
 	Keep      time.Duration // how long files are kept after the job is done; 0: 24 hours
+	Import    ImportOptions // how imports are done: Store, Validate, Base; the rest is each job's. Without Store there are none
+	MaxInput  int64         // bytes of one import; 0: 4 GiB
 	Rest      float64       // pause after each page, as a share of the time that the page took; 0: a half, negative: none
 }
 
@@ -82,10 +88,12 @@ type JobOptions struct {
 // record never waits for more than one of them. A job is a record (prefix "export/") and a folder; both survive a restart, and a job goes on
 // at its last checkpoint. All methods are safe for concurrent use. One process owns the folder.
 type Jobs struct {
-	o    JobOptions
-	wake chan struct{}
-	stop context.CancelFunc
-	done chan struct{}
+	o       JobOptions
+	wake    chan struct{}
+	arrived chan struct{} // an import
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	imports intake
 
 	starting sync.Mutex         // so that nobody gets past PerCaller by asking twice at once
 	open     map[string]*Export // of the loop alone
@@ -120,6 +128,9 @@ func OpenJobs(ctx context.Context, o JobOptions) (*Jobs, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 64 << 30
 	}
+	if o.MaxInput == 0 {
+		o.MaxInput = 4 << 30
+	}
 	if o.Keep == 0 {
 		o.Keep = 24 * time.Hour
 	}
@@ -130,61 +141,83 @@ func OpenJobs(ctx context.Context, o JobOptions) (*Jobs, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, op, "The folder of the exports cannot be made.")
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	j := &Jobs{o: o, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}), open: map[string]*Export{}}
-	go j.run(running)
+	j := &Jobs{o: o, wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1), stop: stop, open: map[string]*Export{}}
+	j.done.Go(func() { j.run(running) })
+	j.done.Go(func() { j.runImports(running) })
 	return j, nil
 }
 
 // Close stops the work where it is. What was not kept yet is done again by the next process.
 func (j *Jobs) Close() error {
 	j.stop()
-	<-j.done
+	j.done.Wait()
 	return nil
 }
 
-// Start begins a job and gives it with its id. TooMany when the caller has too many already, or the files of all take too much room.
+// Start begins an export and gives it with its id. TooMany when the caller has too many jobs already, or the files of all take too much room.
 func (j *Jobs) Start(ctx context.Context, job Job) (Job, error) {
-	const op = "bulk.Start"
 	if _, err := ParseFilters(job.Filters); err != nil {
 		return Job{}, err
 	}
 	j.starting.Lock()
 	defer j.starting.Unlock()
+	if err := j.admit(ctx, job.Author); err != nil {
+		return Job{}, err
+	}
+	var err error
+	if job.Progress.At, err = j.o.Store.Head(ctx); err != nil {
+		return Job{}, err
+	}
+	job, err = j.begin(ctx, job, fhir.NewID(j.o.Clock()), func(folder string) error { return os.Mkdir(folder, 0o700) })
+	if err == nil {
+		nudge(j.wake)
+	}
+	return job, err
+}
+
+// admit refuses another job when the limits are reached.
+func (j *Jobs) admit(ctx context.Context, author string) error {
+	const op = "bulk.admit"
 	all, err := j.list(ctx)
 	if err != nil {
-		return Job{}, err
+		return err
 	}
 	own, size := 0, int64(0)
 	for i := range all {
-		size += all[i].Progress.Bytes()
-		if all[i].Author == job.Author {
+		size += all[i].size()
+		if all[i].Author == author {
 			own++
 		}
 	}
 	switch {
 	case own >= j.o.PerCaller:
-		return Job{}, fault.Newf(fault.TooMany, op, "You have %d exports already; remove one of them (DELETE on its status address) or wait until it expires.", own)
+		return fault.Newf(fault.TooMany, op, "You have %d exports and imports already; remove one of them (DELETE on its status address) or wait until it expires.", own)
 	case size >= j.o.MaxBytes:
-		return Job{}, fault.New(fault.TooMany, op, "The exports of all callers take all the room there is for them; try again when some have expired.")
+		return fault.New(fault.TooMany, op, "The exports of all callers take all the room there is for them; try again when some have expired.")
 	}
-	if job.Progress.At, err = j.o.Store.Head(ctx); err != nil {
-		return Job{}, err
-	}
+	return nil
+}
+
+// size is the room that a job's files take.
+func (j *Job) size() int64 { return j.Progress.Bytes() + j.Input }
+
+// begin makes the job's folder and its record, in this order: the sweep knows.
+func (j *Jobs) begin(ctx context.Context, job Job, id string, make func(folder string) error) (Job, error) {
 	now := j.o.Clock().UTC()
-	job.ID, job.Phase, job.Begun, job.Expires = fhir.NewID(now), Running, now, now.Add(mostRunning+j.o.Keep)
-	if err := os.Mkdir(j.folder(job.ID), 0o700); err != nil {
-		return Job{}, fault.Wrap(err, fault.Unavailable, op, "The export cannot be begun.")
+	job.ID, job.Phase, job.Begun, job.Expires = id, Running, now, now.Add(mostRunning+j.o.Keep)
+	if err := make(j.folder(id)); err != nil {
+		return Job{}, fault.Wrap(err, fault.Unavailable, "bulk.begin", "The job cannot be begun.")
 	}
 	if _, err := j.put(ctx, &kept{Job: job}); err != nil {
-		return Job{}, errors.Join(err, os.RemoveAll(j.folder(job.ID)))
+		return Job{}, errors.Join(err, os.RemoveAll(j.folder(id)))
 	}
-	j.nudge()
 	return job, nil
 }
 
-func (j *Jobs) nudge() {
+// nudge wakes a loop.
+func nudge(c chan struct{}) {
 	select {
-	case j.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default: // it is awake
 	}
 }
@@ -204,7 +237,7 @@ func (j *Jobs) Get(ctx context.Context, id, author string) (Job, error) {
 }
 
 func noJob() error {
-	return fault.New(fault.NotFound, "bulk.Get", "There is no such export, or it has been removed.")
+	return fault.New(fault.NotFound, "bulk.Get", "There is no such export or import, or it has been removed.")
 }
 
 // Cancel ends a job of the author's and removes its files.
@@ -215,7 +248,8 @@ func (j *Jobs) Cancel(ctx context.Context, id, author string) error {
 	if err := j.o.Records.Delete(ctx, jobPrefix+id); err != nil {
 		return err
 	}
-	return fault.Wrap(os.RemoveAll(j.folder(id)), fault.Unavailable, "bulk.Cancel", "The export is ended; its files will be removed.")
+	j.imports.cancel(id)
+	return fault.Wrap(os.RemoveAll(j.folder(id)), fault.Unavailable, "bulk.Cancel", "The job is ended; its files will be removed.")
 }
 
 // Open opens a finished file of a job of the author's, by its name with the extension. Close it.

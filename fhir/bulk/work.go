@@ -11,7 +11,6 @@ import (
 
 // run is the goroutine that does all jobs.
 func (j *Jobs) run(ctx context.Context) {
-	defer close(j.done)
 	defer j.closeAll()
 	again := time.NewTimer(0)
 	defer again.Stop()
@@ -44,10 +43,10 @@ func (j *Jobs) round(ctx context.Context) (busy bool, err error) {
 	}
 	size := int64(0)
 	for _, k := range all {
-		size += k.Progress.Bytes()
+		size += k.size()
 	}
 	for _, k := range all {
-		if k.Phase != Running {
+		if k.Phase != Running || k.Import {
 			continue
 		}
 		before := k.Progress.Bytes()
