@@ -137,9 +137,12 @@ func exportTo(ctx context.Context, c *core, a exportArgs, dir string, say *speak
 // exportsFolder is where, in the data folder, the files lie that programs fetch over /fhir until they expire.
 const exportsFolder = "export"
 
-// startExports goes on with the exports that programs asked for.
-func startExports(ctx context.Context, dir string, c *core) (*bulk.Jobs, error) {
-	return bulk.OpenJobs(ctx, bulk.JobOptions{
-		Store: c.store, Records: c.store, Dir: filepath.Join(dir, exportsFolder), Log: c.log, Clock: c.clock,
+// startExports goes on with the exports and imports that programs asked for.
+func (s *service) startExports(ctx context.Context) (err error) {
+	c := s.core
+	s.exports, err = bulk.OpenJobs(ctx, bulk.JobOptions{
+		Store: c.store, Records: c.store, Dir: filepath.Join(s.set.data, exportsFolder), Log: c.log, Clock: c.clock,
+		Import: bulk.ImportOptions{Store: c.store, Validate: s.valid, Base: c.fhirBase()},
 	})
+	return err
 }

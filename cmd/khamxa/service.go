@@ -69,7 +69,7 @@ func startService(ctx context.Context, set settings, c *core, listener net.Liste
 	if err = s.startSubscriptions(ctx); err != nil {
 		return nil, err
 	}
-	if s.exports, err = startExports(ctx, set.data, c); err != nil {
+	if err = s.startExports(ctx); err != nil {
 		return nil, err
 	}
 	if s.calls, err = startCalls(ctx, set, c.staff.Tickets(), s.refusals, c.log, c.clock); err != nil {

@@ -56,6 +56,12 @@ func (j *Jobs) StartImport(ctx context.Context, job Job, body io.Reader) (Job, e
 	if err := j.admitNow(ctx, job.Author); err != nil { // before it is sent in vain
 		return Job{}, err
 	}
+	select {
+	case j.uploads <- struct{}{}:
+		defer func() { <-j.uploads }()
+	default:
+		return Job{}, fault.New(fault.TooMany, op, "Other imports are arriving; send this one when they are here.")
+	}
 	id := fhir.NewID(j.o.Clock())
 	coming := j.folder(id) + incoming
 	size, err := receive(coming, io.LimitReader(body, j.o.MaxInput+1))

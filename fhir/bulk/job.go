@@ -94,6 +94,7 @@ type Jobs struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	imports intake
+	uploads chan struct{} // a place for each import that arrives at once
 
 	starting sync.Mutex         // so that nobody gets past PerCaller by asking twice at once
 	open     map[string]*Export // of the loop alone
@@ -103,6 +104,7 @@ const (
 	jobPrefix   = "export/"
 	mostRunning = 72 * time.Hour // a job that is not done by then has failed
 	mostTries   = 10
+	mostUploads = 2
 	sweepEvery  = time.Minute
 
 	// A turn of one job, after which its progress is kept.
@@ -140,8 +142,15 @@ func OpenJobs(ctx context.Context, o JobOptions) (*Jobs, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, op, "The folder of the exports cannot be made.")
 	}
+	left, err := filepath.Glob(filepath.Join(o.Dir, "*"+incoming)) // imports whose input did not arrive
+	for _, folder := range left {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, op, "The folder of the exports cannot be cleared of what was left.")
+	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	j := &Jobs{o: o, wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1), stop: stop, open: map[string]*Export{}}
+	j := &Jobs{o: o, wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1), uploads: make(chan struct{}, mostUploads), stop: stop, open: map[string]*Export{}}
 	j.done.Go(func() { j.run(running) })
 	j.done.Go(func() { j.runImports(running) })
 	return j, nil

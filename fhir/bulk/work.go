@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"khamxa/internal/fault"
@@ -185,6 +186,9 @@ func (j *Jobs) Sweep(ctx context.Context) error {
 		return fault.Wrap(err, fault.Unavailable, "bulk.Sweep", "The folder of the exports cannot be read.")
 	}
 	for _, f := range folders {
+		if strings.HasSuffix(f.Name(), incoming) {
+			continue
+		}
 		if _, err := j.get(ctx, f.Name()); err == nil {
 			continue
 		} else if !fault.Is(err, fault.NotFound) {

@@ -14,6 +14,9 @@ const drained = 32 << 20
 
 // readBody reads what the route expects. A status of 0 stands for the one that the error's code has.
 func (s *server) readBody(c *call, w http.ResponseWriter, r *http.Request) (int, error) {
+	if c.rt.code == importCode {
+		return s.readUpload(c, w, r)
+	}
 	if c.rt.payload == noBody || c.rt.payload == operationBody && r.ContentLength == 0 {
 		return 0, nil
 	}

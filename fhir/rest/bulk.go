@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -34,15 +33,19 @@ func bulkRoutes() []route {
 		{exportCode, "POST", "/Patient/$export", Read, typeLevel, operationBody, readTime, (*server).exportPatients},
 		{exportCode, "GET", "/Group/{id}/$export", Read, instanceLevel, noBody, readTime, (*server).exportGroup},
 		{exportCode, "POST", "/Group/{id}/$export", Read, instanceLevel, operationBody, readTime, (*server).exportGroup},
+		{importCode, "POST", "/$import", Update, systemLevel, noBody, importTime, (*server).importBulk},
 		{statusCode, "GET", exportStatus, Read, systemLevel, noBody, readTime, (*server).exportStatus},
 		{statusCode, "DELETE", exportStatus, Read, systemLevel, noBody, readTime, (*server).exportCancel},
 		{fileCode, "GET", exportStatus + "/{version}", Read, systemLevel, noBody, readTime, (*server).exportFile},
 	}
 }
 
-// ofBulk reports whether the route is one of an export.
+// importTime is how long an import may take to arrive.
+const importTime = time.Hour
+
+// ofBulk reports whether the route is one of an export or import.
 func (rt *route) ofBulk() bool {
-	return rt.code == exportCode || rt.code == statusCode || rt.code == fileCode
+	return rt.code == exportCode || rt.code == importCode || rt.code == statusCode || rt.code == fileCode
 }
 
 // exportSystem begins an export of everything that the caller may read.
@@ -117,10 +120,7 @@ func (s *server) kickOff(ctx context.Context, c *call, job bulk.Job, member func
 	if err != nil {
 		return answer{}, err
 	}
-	body := fhir.OutcomeOf(fhir.Issue{Severity: "information", Code: "informational", Text: "The export has begun. Its status is at the address in Content-Location."})
-	a := answer{status: http.StatusAccepted, body: body, query: c.values.Encode(), header: http.Header{}}
-	a.header.Set("Content-Location", c.base+"/"+statusCode+"/"+begun.ID)
-	return a, nil
+	return c.begun(begun, "The export has begun. Its status is at the address in Content-Location."), nil
 }
 
 // exportForm refuses what would change the form of what is exported. With "Prefer: handling=lenient" such parameters are left out.
@@ -210,15 +210,18 @@ func (s *server) exportNamed(ctx context.Context, c *call, args arguments, job *
 
 // stillMay refuses who may see less now than when the export was begun.
 func stillMay(access Access, job bulk.Job) error {
-	covers := access.Within == nil
+	covers, verb := access.Within == nil, Read
+	if job.Import {
+		verb = Update
+	}
 	if !covers && job.Within != nil {
 		covers = !slices.ContainsFunc(job.Within, func(h string) bool { return !store.Visible(access.Within, h) && h != store.Nobody })
 	}
 	for _, typ := range job.Types {
-		covers = covers && access.allows(typ, Read)
+		covers = covers && access.allows(typ, verb)
 	}
 	if !covers {
-		return fault.New(fault.Forbidden, "rest.stillMay", "You may see less now than when this export was begun. Begin another one.")
+		return fault.New(fault.Forbidden, "rest.stillMay", "You may do less now than when this was begun. Begin another one.")
 	}
 	return nil
 }

@@ -35,6 +35,9 @@ func (s *server) exportStatus(ctx context.Context, c *call) (answer, error) {
 		}
 		address := c.base + "/" + statusCode + "/" + job.ID + "/"
 		manifest := bulk.ManifestOf(job.Progress, job.Request, true, func(name string) string { return address + name })
+		if job.Import {
+			manifest.Extension = &job.Sum
+		}
 		if a.body, err = json.Marshal(manifest); err != nil {
 			return answer{}, fault.Wrap(err, fault.Internal, "rest.exportStatus", "The manifest could not be written.")
 		}
@@ -45,6 +48,9 @@ func (s *server) exportStatus(ctx context.Context, c *call) (answer, error) {
 		return answer{}, fault.New(fault.Internal, "rest.exportStatus", job.Message)
 	case bulk.Running:
 		a.header.Set("X-Progress", fmt.Sprintf("%d resources written", job.Progress.Count()))
+		if job.Import {
+			a.header.Set("X-Progress", fmt.Sprintf("%d MiB are being imported", job.Input>>20))
+		}
 		a.header.Set("Retry-After", "2")
 	}
 	return a, nil

@@ -33,7 +33,7 @@ func withExports(t *testing.T, opts ...option) *service {
 			t.Fatal("the store cannot be exported")
 		}
 		var err error
-		jobs, err = bulk.OpenJobs(t.Context(), bulk.JobOptions{Store: db, Records: db, Dir: filepath.Join(t.TempDir(), "export"), Rest: -1})
+		jobs, err = bulk.OpenJobs(t.Context(), bulk.JobOptions{Store: db, Records: db, Dir: filepath.Join(t.TempDir(), "export"), Rest: -1, Import: bulk.ImportOptions{Store: o.Store}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -24,6 +25,7 @@ type call struct {
 	values  url.Values // search parameters
 	body    []byte
 	media   string         // media type of body, without parameters
+	upload  io.Reader      // what is to be imported
 	nested  *fhir.Resource // the resource of a Bundle entry, already parsed
 
 	searching bool // the resource has references by search

@@ -82,7 +82,10 @@ func operations(routes []route, typ string) (list []*fhir.Builder) {
 			of = "Resource"
 		}
 		definition := "http://hl7.org/fhir/OperationDefinition/" + of + "-" + name
-		if rt.code == exportCode {
+		switch rt.code {
+		case importCode: // R4 has none, and the draft's is another one
+			definition = "urn:khamxa:operation:import"
+		case exportCode:
 			definition = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/" + strings.TrimPrefix(strings.ToLower(typ)+"-export", "-")
 		}
 		list = append(list, fhir.Build().String("name", name).String("definition", definition))

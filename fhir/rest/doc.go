@@ -36,7 +36,8 @@
 //	/Observation/$lastn                      lastn.go        https://hl7.org/fhir/R4/observation-operation-lastn.html
 //	/ValueSet[/{id}]/$validate-code          terminology.go  https://hl7.org/fhir/R4/valueset-operation-validate-code.html
 //	[/Patient|/Group/{id}]/$export           bulk.go         https://hl7.org/fhir/uv/bulkdata/STU2/export.html
-//	/$export-status/{id}[/{file}]            bulk_status.go  its status, DELETE, and its files
+//	/$import                                 bulk_import.go  NDJSON in the body of a POST
+//	/$export-status/{id}[/{file}]            bulk_status.go  status of either, DELETE, and the files
 //
 // HEAD is GET without the body. Conditional interactions (conditional.go) and references by search (target.go) are decided at the
 // point of the commit, so they do not race. A conditional delete of several needs _count=N: up to N are deleted in one commit,

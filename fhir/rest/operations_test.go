@@ -5,5 +5,5 @@ package rest_test
 // TestExportBelongsToItsCaller and TestValidateConfined.
 var confinedOperations = []string{
 	"$lookup", "$validate-code", "$subsumes", "$expand", "$everything", "$lastn", "$export", "$export-status", "$export-file",
-	"$validate",
+	"$validate", "$import",
 }

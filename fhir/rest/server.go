@@ -115,6 +115,9 @@ func (s *server) serve(rt *route) http.HandlerFunc {
 		}
 		a, err := s.perform(r.Context(), c)
 		if err != nil {
+			if c.upload != nil {
+				s.drain(r)
+			}
 			s.refuse(w, r, 0, err)
 			return
 		}
