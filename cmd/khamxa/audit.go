@@ -177,11 +177,11 @@ func (t trail) rest(ctx context.Context, e rest.Event) error {
 
 func actionOf(interaction string) audit.Action {
 	switch interaction {
-	case "read", "vread", "search-type", "history-instance":
+	case "read", "vread", "search-type", "search-system", "search-compartment", "history-instance", "history-type", "history-system":
 		return audit.Read
 	case "create":
 		return audit.Create
-	case "update":
+	case "update", "patch":
 		return audit.Update
 	case "delete":
 		return audit.Delete

@@ -20,6 +20,7 @@ import (
 func TestActionOf(t *testing.T) {
 	for interaction, want := range map[string]audit.Action{
 		"read": audit.Read, "vread": audit.Read, "search-type": audit.Read, "history-instance": audit.Read,
+		"history-type": audit.Read, "history-system": audit.Read, "search-system": audit.Read, "search-compartment": audit.Read, "patch": audit.Update,
 		"create": audit.Create, "update": audit.Update, "delete": audit.Delete, "transaction": audit.Execute, "batch": audit.Execute,
 	} {
 		if got := actionOf(interaction); got != want {

@@ -103,15 +103,7 @@ func (b *budget) eval(from []place, steps []step) (found []place, why string) {
 		st := &steps[i]
 		switch st.kind {
 		case member:
-			var next []place
-			for i := range found {
-				some := found[i].children(st.name)
-				if b.look(len(some) + 1) {
-					return nil, ""
-				}
-				next = append(next, some...)
-			}
-			found = next
+			found = b.childrenOf(found, st.name)
 		case item, last:
 			at := st.number
 			if st.kind == last {
@@ -128,16 +120,22 @@ func (b *budget) eval(from []place, steps []step) (found []place, why string) {
 		case ofType:
 			found = slices.DeleteFunc(slices.Clone(found), func(p place) bool { return !p.is(st.name) })
 		case where:
-			var kept []place
-			for i := range found {
-				if b.holds(&found[i], st.cond) {
-					kept = append(kept, found[i])
-				}
-			}
-			found = kept
+			found = slices.DeleteFunc(slices.Clone(found), func(p place) bool { return !b.holds(&p, st.cond) })
 		}
 	}
 	return found, ""
+}
+
+// childrenOf are the elements with that name in some elements.
+func (b *budget) childrenOf(all []place, name string) (found []place) {
+	for i := range all {
+		some := all[i].children(name)
+		if b.look(len(some) + 1) {
+			return nil
+		}
+		found = append(found, some...)
+	}
+	return found
 }
 
 // is reports whether an element of a choice, or a resource, is of that type.

@@ -148,6 +148,7 @@ func (o *jsonOperation) find(root *node, path []string, at string) (*node, error
 			if i := itemIndex(part, len(n.items())-1); i >= 0 {
 				next = n.items()[i]
 			}
+		default: // nothing is inside
 		}
 		if next == nil {
 			return nil, wrong(at, "There is nothing at %s.", short("/"+strings.Join(path, "/")))
