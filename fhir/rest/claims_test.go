@@ -51,6 +51,7 @@ func operationClaims() map[string]claim {
 		"ValueSet/$validate-code":   {"stored value sets", "rest.TestValidateCode"},
 		"Patient/$everything":       {"_since, _type, pages", "rest.TestEverything rest.TestEverythingPages rest.TestEverythingConfined"},
 		"Encounter/$everything":     {"_since, _type, pages", "rest.TestEverything"},
+		"$validate":                 {"structure, bindings, invariants, the profiles that are shipped; modes and stored resources", "rest.TestValidate rest.TestValidateRefused rest.TestValidateConfined"},
 		"$export":                   {"Bulk Data Access: asynchronous, NDJSON; resumes after a restart", "rest.TestExport rest.TestExportByParameters rest.TestExportSince rest.TestExportIsRefused bulk.TestExportResumes"},
 		"Patient/$export":           {"the records of all patients within the caller's reach", "rest.TestExport rest.TestExportByParameters"},
 		"Group/$export":             {"the records of the members of a group", "rest.TestExport"},
