@@ -35,6 +35,7 @@
 //	/Encounter/{id}/$everything              everything.go   https://hl7.org/fhir/R4/encounter-operation-everything.html
 //	/Observation/$lastn                      lastn.go        https://hl7.org/fhir/R4/observation-operation-lastn.html
 //	/ValueSet[/{id}]/$validate-code          terminology.go  https://hl7.org/fhir/R4/valueset-operation-validate-code.html
+//	/{type}[/{id}]/$validate                 validate.go     https://hl7.org/fhir/R4/resource-operation-validate.html
 //	[/Patient|/Group/{id}]/$export           bulk.go         https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 //	/$import                                 bulk_import.go  NDJSON in the body of a POST
 //	/$export-status/{id}[/{file}]            bulk_status.go  status of either, DELETE, and the files
@@ -51,6 +52,10 @@
 //   - Every error is an OperationOutcome with an issue code, the fault code as details.coding, a sentence in details.text and
 //     the place in expression. The status of each fault code is in one table (statusOf). What is out of a caller's reach is
 //     answered in the same words and status as what does not exist.
+//   - What is written must be valid (Options.Validate, fhir/validate): structure, cardinality, types, required bindings, the form of
+//     references. Each finding is an issue of its own, with its place as a path and as line and column; the status is 400. Invariants and
+//     profiles are $validate's, and stop no write. $validate answers 200 with what it finds; GET and an empty POST at an instance
+//     ask about what is kept.
 //   - A caller confined to some organisations must see what a write replaces and what it becomes (confine.go), and sees nothing
 //     personal that is assigned to no organisation's patient (store.Nobody).
 //   - A transaction is one commit of the log; entries that a conditional create cannot be told from are refused (apart.go). In a batch each entry is on its own, and is refused as the single request is.

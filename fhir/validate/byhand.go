@@ -13,8 +13,14 @@ func (v *Validator) byHand(key string, at *fhir.Value) (ok, known bool) {
 		return true, true
 	case "txt-2": // htmlChecks() is no function of FHIRPath
 		return hasContent(at.String()), true
-	case "dom-3": // its cost grows with the square of the resource
+	case "dom-3": // as FHIRPath, its cost grows with the square of the resource, and so does that of the next three
 		return allReferred(at), true
+	case "csd-1":
+		return distinct(at, "concept", "code", map[string]bool{}), true
+	case "que-2":
+		return distinct(at, "item", "linkId", map[string]bool{}), true
+	case "bdl-7":
+		return at.Get("type").IsString("history") || distinctEntries(at.Get("entry")), true
 	case "rng-2": // FHIRPath compares no Quantities of FHIR
 		return ascends(at), true
 	case "eld-19": // the library takes the form for a dangerous one
@@ -90,4 +96,33 @@ func ascends(rng *fhir.Value) bool {
 	from, okFrom := low.Get("value").Float()
 	to, okTo := high.Get("value").Float()
 	return !okFrom || !okTo || from <= to
+}
+
+// distinct reports whether what lies under a name, at any depth, has no value of key twice.
+func distinct(v *fhir.Value, under, key string, seen map[string]bool) bool {
+	for item := v.Get(under).First(); item != nil; item = item.Next() {
+		if text := item.Get(key).String(); text != "" {
+			if seen[text] {
+				return false
+			}
+			seen[text] = true
+		}
+		if !distinct(item, under, key, seen) {
+			return false
+		}
+	}
+	return true
+}
+
+// distinctEntries reports whether no two entries have the same fullUrl and version.
+func distinctEntries(entries *fhir.Value) bool {
+	seen := map[string]bool{}
+	for e := entries.First(); e != nil; e = e.Next() {
+		name := e.Get("fullUrl").String() + e.Get("resource").Get("meta").Get("versionId").String()
+		if e.Get("fullUrl") != nil && seen[name] {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"khamxa/fhir"
 	"khamxa/internal/fault"
@@ -25,6 +26,7 @@ const mostChecked = 200
 // once each, when they are first needed. It is safe for concurrent use.
 type Validator struct {
 	programs    [len(rules)]program
+	matching    sync.Mutex // held while an expression with a regular expression is evaluated
 	profiles    []*profile
 	elementPath *regexp.Regexp
 	plainPath   *regexp.Regexp

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +82,9 @@ func TestInvariants(t *testing.T) {
 		{"an entry twice", `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"http://x/a","resource":` + patient(told) + `},{"fullUrl":"http://x/a","resource":` + patient(told) + `}]}`, []string{"error invariant Bundle [bdl-7]"}},
 		{"in an entry", bundle(patient(told + `,"contact":[{"gender":"male"}]`)), []string{"error invariant Bundle.entry[0].resource.contact[0] [pat-1]"}},
 		{"two items of one link", `{"resourceType":"Questionnaire",` + told + `,"status":"draft","item":[{"linkId":"1","type":"string"},{"linkId":"1","type":"string"}]}`, []string{"error invariant Questionnaire [que-2]"}},
+		{"two items of one link, one in another", `{"resourceType":"Questionnaire",` + told + `,"status":"draft","item":[{"linkId":"1","type":"group","item":[{"linkId":"2","type":"string"}]},{"linkId":"2","type":"string"}]}`, []string{"error invariant Questionnaire [que-2]"}},
+		{"codes twice, one below the other", `{"resourceType":"CodeSystem",` + told + `,"url":"http://x","name":"X","status":"draft","content":"complete","concept":[{"code":"a","concept":[{"code":"a"}]}]}`, []string{"error invariant CodeSystem [csd-1]"}},
+		{"versions of one entry", `{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"http://x/a","resource":{"resourceType":"Binary","contentType":"a","meta":{"versionId":"1"}}},{"fullUrl":"http://x/a","resource":{"resourceType":"Binary","contentType":"a","meta":{"versionId":"2"}}}]}`, nil},
 		{"a group without items", `{"resourceType":"Questionnaire",` + told + `,"status":"draft","item":[{"linkId":"1","type":"group"}]}`, []string{"error invariant Questionnaire.item[0] [que-1]"}},
 		{"an item with answers and items", `{"resourceType":"QuestionnaireResponse",` + told + `,"status":"completed","item":[{"linkId":"1","answer":[{"valueString":"x"}],"item":[{"linkId":"2"}]}]}`, []string{"error invariant QuestionnaireResponse.item[0] [qrs-1]"}},
 		{"codes twice", `{"resourceType":"CodeSystem",` + told + `,"url":"http://x","name":"X","status":"draft","content":"complete","concept":[{"code":"a"},{"code":"a"}]}`, []string{"error invariant CodeSystem [csd-1]"}},
@@ -139,6 +143,48 @@ func TestShippedProfiles(t *testing.T) {
 			got := check(t, v, string(raw))
 			if len(got) != 1 || !strings.HasSuffix(got[0], "[dom-6]") {
 				t.Errorf("found %q", got)
+			}
+		})
+	}
+}
+
+// TestConcurrent: one Validator serves many at once, from the first use of each expression on.
+func TestConcurrent(t *testing.T) {
+	v := validator(t)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for _, body := range []string{pressure, citizen("cccd", "036158000001")} {
+				r, err := fhir.Parse([]byte(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if list, err := v.Check(t.Context(), r, v.Profiles(r.Type)...); err != nil || r.Type == "Patient" && len(list) != 0 {
+					t.Errorf("got %v, %v", list, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func BenchmarkCheck(b *testing.B) {
+	v, err := validate.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, body string }{{"observation", bloodPressure}, {"patient", person}} {
+		b.Run(c.name, func(b *testing.B) {
+			r, err := fhir.Parse([]byte(c.body))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Check(b.Context(), r); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

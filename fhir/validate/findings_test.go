@@ -92,3 +92,32 @@ func FuzzWrite(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCheck: $validate of whatever the parser accepts ends, without a panic, with an outcome that is valid itself.
+func FuzzCheck(f *testing.F) {
+	for _, list := range wrongs {
+		for i := 0; i < len(list); i += 5 {
+			f.Add([]byte(list[i].body))
+		}
+	}
+	f.Add([]byte(pressure))
+	f.Add([]byte(citizen("cccd", "036158000001")))
+	v, err := validate.New()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := fhir.Parse(raw)
+		if err != nil {
+			return
+		}
+		list, err := v.Check(t.Context(), r, v.Profiles(r.Type)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := fhir.Parse(fhir.OutcomeOf(list...))
+		if err != nil || validate.Write(out) != nil {
+			t.Errorf("the outcome is not valid: %v, %s", err, fhir.Outcome(validate.Write(out)))
+		}
+	})
+}

@@ -150,7 +150,7 @@ func (w *walker) evaluate(v *fhir.Value, r *rule, p *program, path string) {
 	expr, err := p.compiled(r.expression)
 	ok := true
 	if err == nil {
-		ok, err = w.s.holds(expr, v.Bytes(), path)
+		ok, err = w.holds(expr, r, v, path)
 	}
 	switch {
 	case err != nil && w.s.ctx.Err() == nil:
@@ -158,6 +158,15 @@ func (w *walker) evaluate(v *fhir.Value, r *rule, p *program, path string) {
 	case !ok:
 		w.broken(v, r)
 	}
+}
+
+// holds evaluates an invariant. Those with regular expressions go one at a time: the library's cache of them has a data race.
+func (w *walker) holds(expr *fhirpath.Expression, r *rule, v *fhir.Value, path string) (bool, error) {
+	if strings.Contains(r.expression, "matches(") || strings.Contains(r.expression, "replaceMatches(") {
+		w.v.matching.Lock()
+		defer w.v.matching.Unlock()
+	}
+	return w.s.holds(expr, v.Bytes(), path)
 }
 
 func (w *walker) broken(v *fhir.Value, r *rule) {
