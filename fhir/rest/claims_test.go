@@ -55,8 +55,9 @@ func operationClaims() map[string]claim {
 		"$export":                   {"Bulk Data Access: asynchronous, NDJSON; resumes after a restart", "rest.TestExport rest.TestExportByParameters rest.TestExportSince rest.TestExportIsRefused bulk.TestExportResumes"},
 		"Patient/$export":           {"the records of all patients within the caller's reach", "rest.TestExport rest.TestExportByParameters"},
 		"Group/$export":             {"the records of the members of a group", "rest.TestExport"},
-		"$export-status":            {"202 with X-Progress, then the list of files; DELETE ends it", "rest.TestExport rest.TestExportBelongsToItsCaller"},
-		"$export-file":              {"one file of an export", "rest.TestExportFile rest.TestExportNeedsTheAuditTrail"},
+		"$import":                   {"NDJSON in the body of the request, gzip or zstd too; asynchronous; resources keep their ids; a report of what was refused; fetches no address", "rest.TestImport rest.TestImportIsRefused bulk.TestImportJob bulk.TestImportJobResumes"},
+		"$export-status":            {"of an export or import: 202 with X-Progress, then the list of files; DELETE ends it", "rest.TestExport rest.TestExportBelongsToItsCaller"},
+		"$export-file":              {"one file of an export, or the report of an import; gzip, zstd, ranges", "rest.TestExportFile rest.TestExportNeedsTheAuditTrail"},
 		"Observation/$lastn":        {"max, by code", "rest.TestLastn rest.TestLastnConfined"},
 	}
 }
