@@ -62,6 +62,10 @@
 //   - An unknown search parameter is an error, for a typing error must not answer with everybody; "Prefer: handling=lenient"
 //     leaves it out with a warning.
 //   - Page links are sealed for the caller who got them, and hold the whole question at one position of the log.
+//   - Answers from 2 KiB on are compressed by gzip or zstd as Accept-Encoding says, and compressed bodies are opened (compress.go). A
+//     version's ETag is weak and the same in every coding. Limits hold for what comes out of a compressed body.
+//   - What is claimed of each row of the tables is in claims_test.go, with the tests that show it; CONFORMANCE.md is made from it,
+//     and a row without a claim fails. A new route needs its claim there and its policy in confine_test.go.
 //   - Limits: 1 MiB a resource, 8 MiB and 5,000 entries a Bundle, 64 KiB a search form, 50 search parameters, 5 s a read or
 //     search, 15 s a write, 60 s a Bundle, 32 MiB of resources read by one Bundle.
 package rest
