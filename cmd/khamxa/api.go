@@ -62,7 +62,8 @@ func (s *service) complete(authorize func(*http.Request) (rest.Access, error)) f
 }
 
 // accessOf is the caller's access. Patients are within reach of the roles that treat them: who is also a manager, of more communes, reads
-// no more records for that.
+// no more records for that. A record is erased ($purge) by the data officer's program and by nobody else: one of the whole province whose
+// scope names both the right to delete patients and the right to read the audit trail ("system/Patient.d system/AuditEvent.rs").
 func accessOf(c identity.Caller) rest.Access {
 	verbs := map[rest.Verb]identity.Verb{
 		rest.Create: identity.CreateVerb, rest.Read: identity.ReadVerb, rest.Update: identity.UpdateVerb,
@@ -75,6 +76,9 @@ func accessOf(c identity.Caller) rest.Access {
 			v, known := verbs[verb]
 			if _, program := c.Client(); resourceType == subscriptionType && !program {
 				return false
+			}
+			if verb == rest.Purge {
+				return within == nil && resourceType == "Patient" && c.AllowsByName(resourceType, identity.DeleteVerb) && c.AllowsByName(auditType, identity.ReadVerb)
 			}
 			if resourceType == auditType {
 				return known && within == nil && (verb == rest.Read || verb == rest.Search) && c.AllowsByName(resourceType, v)

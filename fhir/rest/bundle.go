@@ -94,6 +94,7 @@ func (w *bundleWriter) past(base string, v store.Version) {
 	case v.VersionID == "1":
 		status = "201 Created"
 	}
+	erased := !v.Deleted && v.Body == nil
 	w.entry()
 	w.b = append(w.b, `"fullUrl":`...)
 	w.b = appendString(w.b, base+"/"+path)
@@ -104,8 +105,11 @@ func (w *bundleWriter) past(base string, v store.Version) {
 	w.b = append(w.b, `,"request":`...)
 	w.b = append(w.b, fhir.Build().String("method", request).String("url", path).Bytes()...)
 	w.b = append(w.b, `,"response":`...)
-	w.b = append(w.b, responseOf(answer{version: &v}, status, "").Bytes()...)
-	w.b = append(w.b, '}')
+	response := responseOf(answer{version: &v}, status, "")
+	if erased {
+		response.Raw("outcome", fhir.OutcomeOf(fhir.Issue{Severity: "information", Code: "deleted", Text: "The content of this version has been erased."}))
+	}
+	w.b = append(append(w.b, response.Bytes()...), '}')
 }
 
 // answered adds the answer to an entry of a batch or transaction. The resource goes with it for what was asked for (GET), and

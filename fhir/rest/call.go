@@ -113,6 +113,8 @@ func verbName(v Verb) string {
 		return "delete"
 	case Search:
 		return "search"
+	case Purge:
+		return "purge"
 	default:
 		return "read"
 	}

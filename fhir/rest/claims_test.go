@@ -59,6 +59,7 @@ func operationClaims() map[string]claim {
 		"$export-status":            {"of an export or import: 202 with X-Progress, then the list of files; DELETE ends it", "rest.TestExport rest.TestExportBelongsToItsCaller"},
 		"$export-file":              {"one file of an export, or the report of an import; gzip, zstd, ranges", "rest.TestExportFile rest.TestExportNeedsTheAuditTrail"},
 		"Observation/$lastn":        {"max, by code", "rest.TestLastn rest.TestLastnConfined"},
+		"Patient/$purge":            {"erasing by law: needs confirm and a right of its own; the log still verifies", "rest.TestPurge rest.TestPurgeConfined rest.TestPurgeRefused"},
 	}
 }
 

@@ -204,7 +204,7 @@ func (s *server) seesPatient(ctx context.Context, access Access, id string) (boo
 
 // patientsOf lists the patients whose record a stored version belongs to; v may be nil.
 func patientsOf(v *store.Version) ([]string, error) {
-	if v == nil || v.Deleted {
+	if v == nil || v.Deleted || v.Body == nil { // nil: erased
 		return nil, nil
 	}
 	r, err := fhir.Parse(v.Body)

@@ -33,6 +33,7 @@
 //	/ValueSet[/{id}]/$expand                 terminology.go  https://hl7.org/fhir/R4/valueset-operation-expand.html
 //	/Patient/{id}/$everything                everything.go   https://hl7.org/fhir/R4/patient-operation-everything.html
 //	/Encounter/{id}/$everything              everything.go   https://hl7.org/fhir/R4/encounter-operation-everything.html
+//	/Patient/{id}/$purge (POST)              purge.go        erasing by law; the log still verifies
 //	/Observation/$lastn                      lastn.go        https://hl7.org/fhir/R4/observation-operation-lastn.html
 //	/ValueSet[/{id}]/$validate-code          terminology.go  https://hl7.org/fhir/R4/valueset-operation-validate-code.html
 //	/{type}[/{id}]/$validate                 validate.go     https://hl7.org/fhir/R4/resource-operation-validate.html

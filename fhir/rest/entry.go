@@ -127,7 +127,7 @@ func (s *server) servedInBundle(rt *route, method, path string) error {
 		return badEntry(fault.Unsupported, "request.method", "The method %s is not served at this address; it has %s.", method, strings.Join(s.allowed(path), ", "))
 	case rt == nil:
 		return badEntry(fault.NotFound, "request.url", "There is nothing at this address.")
-	case rt.level == openLevel || rt.ofBulk() || rt.payload == bundleBody || rt.payload == formBody || method == http.MethodHead:
+	case rt.level == openLevel || rt.ofBulk() || rt.payload == bundleBody || rt.payload == formBody || method == http.MethodHead || rt.verb == Purge:
 		return badEntry(fault.Unsupported, "request", "This interaction cannot be an entry of a Bundle: search with GET, and send Bundles one by one.")
 	}
 	return nil

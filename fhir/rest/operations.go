@@ -34,7 +34,7 @@ func operationRoutes() []route {
 	both("$everything", "/Patient/{id}", Read, instanceLevel, readTime, (*server).everything)
 	both("$everything", "/Encounter/{id}", Read, instanceLevel, readTime, (*server).everything)
 	both("$lastn", "/Observation", Search, typeLevel, readTime, (*server).lastn)
-	return list
+	return append(list, route{"$purge", "POST", "/Patient/{id}/$purge", Purge, instanceLevel, operationBody, bundleTime, (*server).purge})
 }
 
 // operation reports whether the route is one.

@@ -31,6 +31,9 @@ const (
 	Update Verb = "u"
 	Delete Verb = "d"
 	Search Verb = "s"
+
+	// Purge erases a patient's record by law. It is no letter of SMART: no scope includes it, Access.Allows decides.
+	Purge Verb = "purge"
 )
 
 // Access is what one request may do. Within confines it to the records held by these organisations ("Organization/..."), nil
@@ -73,6 +76,9 @@ type Options struct {
 	// Charts serves the operations that need more than single resources ($everything, terminology). nil: Store itself, if
 	// it is a store.Charts; else these operations are refused.
 	Charts store.Charts
+
+	// Eraser serves $purge. nil: Store itself, if it is a store.Eraser; else $purge is refused.
+	Eraser store.Eraser
 
 	// Authorize tells who makes a request. Its errors are *fault.Error: Unauthenticated (401), Forbidden (403), TooMany
 	// (429), Unavailable (503). It is called for every request but GET /metadata.
@@ -126,6 +132,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if own, ok := o.Store.(store.Charts); ok && o.Charts == nil {
 		o.Charts = own
+	}
+	if own, ok := o.Store.(store.Eraser); ok && o.Eraser == nil {
+		o.Eraser = own
 	}
 	checks, err := validate.New()
 	if err != nil {

@@ -34,6 +34,8 @@ func (s *server) vread(ctx context.Context, c *call) (answer, error) {
 		return answer{}, noVersion(c.typ)
 	case v.Deleted:
 		return answer{}, fault.Newf(fault.Gone, "rest.vread", "This version of the %s is its deletion.", c.typ)
+	case v.Body == nil:
+		return answer{}, fault.Newf(fault.Gone, "rest.vread", "The content of this version of the %s has been erased.", c.typ)
 	}
 	return c.shows(v), nil
 }

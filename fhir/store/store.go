@@ -130,7 +130,7 @@ type Receipt struct {
 // anything does not see it. Deny is the default: what cannot be assigned is not shown.
 const Nobody = "nobody"
 
-// Version is one version of a resource. Deleted versions have no Body. Holder is the reference of the organisation that now
+// Version is one version of a resource. Deleted versions have no Body, nor have erased ones (Eraser.Purge). Holder is the reference of the organisation that now
 // holds the patient whose compartment the resource is in ("Organization/..."), Nobody when no organisation does, and "" for a
 // resource of a type that is about no person. A resource of several patients has the references of all their holders, sorted,
 // with a space between them. A deleted patient keeps the last holder, so that those who kept the record still see what is left.
@@ -275,13 +275,15 @@ type Entry struct {
 	Prev    [32]byte
 }
 
-// EntryChange is one change of a commit. Body is nil for a delete, and for a body that was erased by law.
+// EntryChange is one change of a commit. Body is nil for a delete, and for a body that was erased by law. Erased marks the delete that
+// erased all earlier versions of the resource (Eraser.Purge): a reader that keeps anything of them forgets it.
 type EntryChange struct {
 	Method    Method
 	Type, ID  string
 	VersionID string
 	BodyHash  [32]byte
 	Body      []byte
+	Erased    bool
 }
 
 // Log is the log's face for readers that keep their own position (cohort counters, subscriptions, audit).

@@ -86,6 +86,9 @@ func (w *writer) applyChange(e *entry, i int, f facts, known prior) error {
 	if err != nil || cur.rid != 0 && cur.place >= placeOf(e.seq, i) {
 		return err
 	}
+	if e.changes[i].erased {
+		return w.applyErasure(e, i, &cur)
+	}
 	return w.replaceCurrent(e, i, &cur, f, known)
 }
 
@@ -114,10 +117,8 @@ func (w *writer) replaceCurrent(e *entry, i int, cur *current, f facts, known pr
 	if next.rid, err = w.putCurrent(&next); err != nil {
 		return err
 	}
-	if cur.rid != 0 {
-		if err := run(w.conn, "INSERT OR REPLACE INTO past (type, place, rid, vid) VALUES (?, ?, ?, ?)", nil, cur.typ, cur.place, cur.rid, cur.vid); err != nil {
-			return err
-		}
+	if err := w.putPast(cur); err != nil {
+		return err
 	}
 	w.index.replace(next.rid, oldKeys, newKeys)
 	if !c.deleted {
@@ -164,6 +165,14 @@ func (w *writer) putCurrent(c *current) (int64, error) {
 	}
 	return c.rid, run(w.conn, `INSERT OR REPLACE INTO hist (rid, vid, place, time, deleted) VALUES (?, ?, ?, ?, ?)`, nil,
 		c.rid, c.vid, c.place, ms, c.deleted)
+}
+
+// putPast notes a version that is replaced, if there was one.
+func (w *writer) putPast(cur *current) error {
+	if cur.rid == 0 {
+		return nil
+	}
+	return run(w.conn, "INSERT OR REPLACE INTO past (type, place, rid, vid) VALUES (?, ?, ?, ?)", nil, cur.typ, cur.place, cur.rid, cur.vid)
 }
 
 // setMembers keeps the table member in step with a resource's patients.

@@ -22,11 +22,11 @@ import (
 //	32 bytes  hash of the commit before; 32 zero bytes for the first
 //	string    author
 //	varint    number of changes, then for each:
-//	  1 byte    1 put, 2 delete
+//	  1 byte    1 put, 2 delete, 3 delete that erases the bodies of all earlier versions of the resource
 //	  string    resource type
 //	  string    id
 //	  varint    version number
-//	  32 bytes  SHA-256 of the body as it is stored; 32 zero bytes for a delete
+//	  32 bytes  SHA-256 of the body as it is stored; 32 zero bytes for 2 and 3
 //
 // The hash of a commit is the SHA-256 of these bytes; since they hold the hash before and every body's hash, the last hash
 // stands for the whole history.
@@ -35,6 +35,7 @@ const encoding1 = 1
 const (
 	opPut    = 1
 	opDelete = 2
+	opErase  = 3
 )
 
 // entry is one commit. changes[i].body is only set while the commit is written or read for a purpose that needs it.
@@ -48,6 +49,7 @@ type entry struct {
 
 type entryChange struct {
 	deleted bool
+	erased  bool // a delete that erases all earlier versions
 	typ, id string
 	vid     int64
 	hash    [32]byte
@@ -76,9 +78,12 @@ func (e *entry) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.changes)))
 	for i := range e.changes {
 		c := &e.changes[i]
-		if c.deleted {
+		switch {
+		case c.erased:
+			b = append(b, opErase)
+		case c.deleted:
 			b = append(b, opDelete)
-		} else {
+		default:
 			b = append(b, opPut)
 		}
 		b = appendString(b, c.typ)
@@ -108,10 +113,10 @@ func decode(b []byte) (*entry, error) {
 	}
 	for range n {
 		op := r.byte()
-		if r.err == nil && op != opPut && op != opDelete {
+		if r.err == nil && op != opPut && op != opDelete && op != opErase {
 			return nil, fmt.Errorf("change of kind %d is not known", op)
 		}
-		c := entryChange{deleted: op == opDelete, typ: r.string(), id: r.string(), vid: int64(r.uvarint())}
+		c := entryChange{deleted: op != opPut, erased: op == opErase, typ: r.string(), id: r.string(), vid: int64(r.uvarint())}
 		c.hash = r.hash()
 		e.changes = append(e.changes, c)
 		if r.err != nil {

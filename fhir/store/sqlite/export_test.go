@@ -54,6 +54,17 @@ func AppendWithoutApplying(dir string, tx store.Transaction) error {
 	})
 }
 
+// AppendPurgeWithoutApplying does the same with the commit of a purge.
+func AppendPurgeWithoutApplying(dir string, p store.Purge) error {
+	return onClosed(dir, func(w *writer) error {
+		e, _, _, err := w.erasure(p)
+		if err != nil {
+			return err
+		}
+		return w.append(e)
+	})
+}
+
 // onClosed does f in one transaction on the closed store in dir.
 func onClosed(dir string, f func(w *writer) error) error {
 	conn, err := openWriter(filepath.Join(dir, FileName))

@@ -62,7 +62,7 @@ func entryChangeOf(conn *lite.Conn, e *entry, i int) (store.EntryChange, error) 
 	c := &e.changes[i]
 	out := store.EntryChange{Method: store.Put, Type: c.typ, ID: c.id, VersionID: versionID(c.vid), BodyHash: c.hash}
 	if c.deleted {
-		out.Method = store.Delete
+		out.Method, out.Erased = store.Delete, c.erased
 		return out, nil
 	}
 	var err error

@@ -16,7 +16,7 @@ import (
 //
 //	log     one row per commit: the canonical encoding (entry.go) and its SHA-256
 //	body    the bytes of one version, kept once: place = seq<<14 | index of the change in its commit. A body that is erased by
-//	        law becomes NULL; the chain covers only its hash
+//	        law becomes NULL when the erasing commit is applied; the chain covers only its hash
 //	res     the newest version of each resource that ever was; rid grows in the order of first appearance
 //	hist    every version: the place of its body
 //	past    the versions that are not the newest, by type and place; with the index res_place that is every version of a type in

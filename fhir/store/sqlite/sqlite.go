@@ -69,6 +69,7 @@ var (
 	_ store.Store   = (*DB)(nil)
 	_ store.Log     = (*DB)(nil)
 	_ store.Charts  = (*DB)(nil)
+	_ store.Eraser  = (*DB)(nil)
 	_ store.Scanner = (*DB)(nil)
 	_ store.Keeper  = (*DB)(nil)
 	_ records.Store = (*DB)(nil)
@@ -152,13 +153,16 @@ func createPrivate(file string) error {
 	return f.Close()
 }
 
+// busyTimeout is how long the writer waits for a lock.
+const busyTimeout = 10 * time.Second
+
 // openWriter opens the one connection that writes.
 func openWriter(file string) (*lite.Conn, error) {
 	conn, err := lite.OpenConn(file, lite.OpenReadWrite, lite.OpenCreate)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetBusyTimeout(10 * time.Second) // what else locks is a checkpoint that ends
+	conn.SetBusyTimeout(busyTimeout) // what else locks is a checkpoint that ends
 	for _, pragma := range []string{
 		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", checkpointAtMost),
 		"PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY",

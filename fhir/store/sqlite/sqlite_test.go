@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,6 +69,33 @@ func (b backend) AppendWithoutApplying(t *testing.T, tx store.Transaction) {
 	if err := sqlite.AppendWithoutApplying(b.dir, tx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// AppendPurgeWithoutApplying implements storetest.PurgeCrasher.
+func (b backend) AppendPurgeWithoutApplying(t *testing.T, p store.Purge) {
+	t.Helper()
+	if err := sqlite.AppendPurgeWithoutApplying(b.dir, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FindBytes implements storetest.Finder.
+func (b backend) FindBytes(t *testing.T, dir, text string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Restore implements storetest.Restorer.

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	lite "zombiezen.com/go/sqlite"
@@ -22,6 +24,9 @@ type verifier struct {
 	keys     int64 // index rows that the bodies give
 	members  int64 // rows of member that the bodies give
 
+	// missing are the bodies that are not there and of which no commit has said yet that they were erased, by resource.
+	missing map[string][]missingBody
+
 	// damaged are the places of bodies that are not what the log says. What the derived tables hold of them was made from the
 	// right ones, so comparing would only say again, in other words, that these are wrong.
 	damaged map[int64]bool
@@ -38,7 +43,7 @@ func (db *DB) Verify(ctx context.Context, progress func(done, total int64)) ([]s
 		return db.read(ctx, op, func(conn *lite.Conn) error {
 			v.conn = conn
 			for _, step := range []func() error{
-				func() error { return v.log(progress) }, v.bodies, v.resources, v.counts,
+				func() error { return v.log(progress) }, v.lost, v.bodies, v.resources, v.counts,
 			} {
 				if err := step(); err != nil {
 					return err
@@ -140,6 +145,11 @@ func (v *verifier) entry(seq int64) (*entry, [32]byte, error) {
 func (v *verifier) change(e *entry, i int) error {
 	c := &e.changes[i]
 	v.changes++
+	if c.erased {
+		if err := v.erased(e, c); err != nil {
+			return err
+		}
+	}
 	if !c.deleted {
 		body, err := bodyAt(v.conn, placeOf(e.seq, i))
 		if err != nil {
@@ -147,8 +157,11 @@ func (v *verifier) change(e *entry, i int) error {
 		}
 		switch {
 		case body == nil:
-			v.damage(placeOf(e.seq, i))
-			v.find(e.seq, resourceName(c), "The body of the version is missing.")
+			name := c.typ + "/" + c.id
+			if v.missing == nil {
+				v.missing = map[string][]missingBody{}
+			}
+			v.missing[name] = append(v.missing[name], missingBody{e.seq, placeOf(e.seq, i), resourceName(c)})
 		case hashOf(body) != c.hash:
 			v.damage(placeOf(e.seq, i))
 			v.find(e.seq, resourceName(c), "The body of the version has been changed: it does not have the hash that the commit names.")
@@ -161,6 +174,35 @@ func (v *verifier) change(e *entry, i int) error {
 		v.find(e.seq, resourceName(c), "The history does not have the version as the log has it.")
 	}
 	return err
+}
+
+// missingBody is a version whose body is not there.
+type missingBody struct {
+	seq   store.Seq
+	place int64
+	name  string
+}
+
+// erased takes an erasure: that bodies are missing before it is right, and that one is there is wrong.
+func (v *verifier) erased(e *entry, c *entryChange) error {
+	delete(v.missing, c.typ+"/"+c.id)
+	n, err := number(v.conn, `SELECT count(*) FROM res r JOIN hist h ON h.rid = r.rid JOIN body b ON b.place = h.place
+		WHERE r.type = ? AND r.id = ? AND h.vid < ? AND b.data IS NOT NULL`, c.typ, c.id, c.vid)
+	if err == nil && n > 0 {
+		v.find(e.seq, resourceName(c), "The commit says that the resource was erased, and %d of its bodies are still there.", n)
+	}
+	return err
+}
+
+// lost tells of the bodies that are missing although nothing says that they were erased.
+func (v *verifier) lost() error {
+	for _, name := range slices.Sorted(maps.Keys(v.missing)) {
+		for _, m := range v.missing[name] {
+			v.damage(m.place)
+			v.find(m.seq, m.name, "The body of the version is missing.")
+		}
+	}
+	return nil
 }
 
 // bodies looks for bodies that no commit names.

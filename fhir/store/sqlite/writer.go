@@ -135,6 +135,8 @@ type writer struct {
 	index indexBatch
 	late  []func() error // what applyAfterAck has put off
 
+	erasing bool // a purge has turned secure_delete on; see afterErasure
+
 	touched []string // keys of the records that this batch writes
 
 	position
@@ -177,6 +179,9 @@ func (w *writer) write(batch []*request) {
 	errs, err := w.transact(batch)
 	w.db.recent.forget(w.touched) // whatever became of it
 	w.touched = w.touched[:0]
+	if err == nil {
+		w.afterErasure()
+	}
 	if err == nil {
 		w.db.head.set(w.seq)
 		for i, r := range batch {

@@ -170,10 +170,19 @@ func severalTypes(s *suite) {
 func compartments(s *suite) {
 	w := populate(s, 12)
 	for _, c := range []struct{ compartment, id, typ, values string }{
-		{"Patient", "p3", "Observation", ""}, {"Patient", "p3", "Observation", "code=bp&_sort=-date"}, {"Patient", "p3", "Patient", ""},
-		{"Patient", "p3", "*", ""}, {"Patient", "p4", "*", "_type=Observation,Encounter&_sort=-_id"}, {"Patient", "none", "*", ""},
-		{"Practitioner", "an", "Observation", ""}, {"Practitioner", "an", "*", ""}, {"Practitioner", "binh", "Encounter", "patient.gender=male"},
-		{"Encounter", "e3", "Observation", ""}, {"Encounter", "e3", "*", ""}, {"Device", "d", "Observation", ""}, {"RelatedPerson", "r", "*", ""},
+		{"Patient", "p3", "Observation", ""},
+		{"Patient", "p3", "Observation", "code=bp&_sort=-date"},
+		{"Patient", "p3", "Patient", ""},
+		{"Patient", "p3", "*", ""},
+		{"Patient", "p4", "*", "_type=Observation,Encounter&_sort=-_id"},
+		{"Patient", "none", "*", ""},
+		{"Practitioner", "an", "Observation", ""},
+		{"Practitioner", "an", "*", ""},
+		{"Practitioner", "binh", "Encounter", "patient.gender=male"},
+		{"Encounter", "e3", "Observation", ""},
+		{"Encounter", "e3", "*", ""},
+		{"Device", "d", "Observation", ""},
+		{"RelatedPerson", "r", "*", ""},
 	} {
 		parse := func(v url.Values) (*search.Query, error) {
 			return search.ParseCompartment(c.compartment, c.id, c.typ, v)
@@ -285,9 +294,17 @@ func readableIncludes(s *suite) {
 func sortsOverMany(s *suite) {
 	w := populate(s, 40)
 	for _, q := range []struct{ typ, values string }{
-		{"Observation", "_sort=date"}, {"Observation", "_sort=-date"}, {"Observation", "_sort=-date,code,_id"}, {"Observation", "_sort=code,-patient"},
-		{"Observation", "code=bp&_sort=-date"}, {"Observation", "_sort=encounter,-_id"}, {"Patient", "_sort=-birthdate,name"}, {"Patient", "_sort=gender,-birthdate,identifier"},
-		{"Patient", "gender=male&_sort=name"}, {"Patient", "_sort=-name"}, {"Patient", "_sort=organization"},
+		{"Observation", "_sort=date"},
+		{"Observation", "_sort=-date"},
+		{"Observation", "_sort=-date,code,_id"},
+		{"Observation", "_sort=code,-patient"},
+		{"Observation", "code=bp&_sort=-date"},
+		{"Observation", "_sort=encounter,-_id"},
+		{"Patient", "_sort=-birthdate,name"},
+		{"Patient", "_sort=gender,-birthdate,identifier"},
+		{"Patient", "gender=male&_sort=name"},
+		{"Patient", "_sort=-name"},
+		{"Patient", "_sort=organization"},
 	} {
 		w.check(q.typ, typed(q.typ), q.values, 1, 4, 9, 60)
 	}

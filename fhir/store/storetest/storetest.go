@@ -24,6 +24,7 @@ type Backend interface {
 	store.Store
 	store.Log
 	store.Charts
+	store.Eraser
 	store.Scanner
 	store.Keeper
 	records.Store
@@ -75,6 +76,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string, clock func() time.Tim
 		{"log", logTests},
 		{"charts", chartsTests},
 		{"scan", scanTests},
+		{"erase", eraseTests},
 		{"keeper", keeperTests},
 	}
 	for _, g := range groups {
