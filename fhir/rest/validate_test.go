@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"khamxa/fhir"
 	"khamxa/fhir/rest"
 	"khamxa/fhir/validate"
 )
@@ -172,4 +173,45 @@ func TestValidateConfined(t *testing.T) {
 		}
 	}
 	s.do(doctorA, "GET", "/Patient/pa/$validate", "").is(200)
+}
+
+// TestOwnAnswers: what the service says of itself is valid too: its CapabilityStatement, outcomes, result lists, histories, and answers
+// of Bundles.
+func TestOwnAnswers(t *testing.T) {
+	s := start(t, validating)
+	v, err := validate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put("Patient", "pa", patient("pa", "Nguyễn Văn A", stationA)).is(201)
+	s.put("Observation", "o", observation("o", "pa")).is(201)
+	s.do(anybody, "DELETE", "/Observation/o", "").is(204)
+	for _, c := range []struct{ name, method, path, body string }{
+		{"capabilities", "GET", "/metadata", ""},
+		{"a search", "GET", "/Patient?_include=*&_count=1", ""},
+		{"a search that finds nothing", "GET", "/Patient?_id=none", ""},
+		{"a history", "GET", "/Observation/o/_history", ""},
+		{"the history of a type", "GET", "/Patient/_history", ""},
+		{"a refusal", "GET", "/Patient/none", ""},
+		{"many findings", "POST", "/Patient", `{"resourceType":"Patient","gender":"M","birthDate":"1"}`},
+		{"a batch", "POST", "", `{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient/pa"}},{"request":{"method":"GET","url":"Patient/none"}}]}`},
+		{"a transaction", "POST", "", `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}}]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.in(t)
+			r, err := fhir.Parse(s.do(anybody, c.method, c.path, c.body).body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := v.Check(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range list {
+				if i.Severity == "error" {
+					t.Errorf("%s: %s", i.Expression, i.Text)
+				}
+			}
+		})
+	}
 }
