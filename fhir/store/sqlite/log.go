@@ -21,7 +21,7 @@ func (db *DB) Head(ctx context.Context) (store.Seq, error) {
 func (db *DB) Await(ctx context.Context, after store.Seq) error { return db.head.await(ctx, after) }
 
 // entriesBytes is about how many bytes of bodies one answer of Entries holds; the commit that passes it is the last one.
-const entriesBytes = 32 << 20
+const entriesBytes = 8 << 20
 
 // Entries implements store.Log. Fewer than limit commits come back when their bodies are large; none only at the end.
 func (db *DB) Entries(ctx context.Context, after store.Seq, limit int) ([]store.Entry, error) {

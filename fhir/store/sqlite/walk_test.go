@@ -44,12 +44,29 @@ func TestWalk(t *testing.T) {
 	})
 	mustCommit(t, db, tx)
 	for _, c := range []struct{ typ, values string }{
-		{"Observation", "_sort=date"}, {"Observation", "_sort=-date"}, {"Observation", "_sort=-date&status=final"}, {"Observation", "_sort=date&code=c1"},
-		{"Observation", "_sort=-date&date=ge2026-01-10&date=lt2026-01-20"}, {"Observation", "_sort=date&date=2026-01"}, {"Observation", "_sort=-date&date=ge2026-02"},
-		{"Observation", "_sort=date&date=lt2027&patient=p1,p2"}, {"Observation", "_sort=-date&date:missing=false"}, {"Observation", "_sort=-date&date:missing=true"},
-		{"Observation", "_sort=code"}, {"Observation", "_sort=-code"}, {"Observation", "_sort=code,-date,_id"}, {"Observation", "_sort=-date,code"}, {"Observation", "_sort=date,-_id"},
-		{"Observation", "_sort=subject"}, {"Observation", "_sort=-subject,-date&status:not=final"}, {"Observation", "_sort=encounter"},
-		{"Patient", "_sort=name"}, {"Patient", "_sort=-name"}, {"Patient", "_sort=family"}, {"Patient", "_sort=-given,birthdate"}, {"Patient", "_sort=birthdate,name"},
+		{"Observation", "_sort=date"},
+		{"Observation", "_sort=-date"},
+		{"Observation", "_sort=-date&status=final"},
+		{"Observation", "_sort=date&code=c1"},
+		{"Observation", "_sort=-date&date=ge2026-01-10&date=lt2026-01-20"},
+		{"Observation", "_sort=date&date=2026-01"},
+		{"Observation", "_sort=-date&date=ge2026-02"},
+		{"Observation", "_sort=date&date=lt2027&patient=p1,p2"},
+		{"Observation", "_sort=-date&date:missing=false"},
+		{"Observation", "_sort=-date&date:missing=true"},
+		{"Observation", "_sort=code"},
+		{"Observation", "_sort=-code"},
+		{"Observation", "_sort=code,-date,_id"},
+		{"Observation", "_sort=-date,code"},
+		{"Observation", "_sort=date,-_id"},
+		{"Observation", "_sort=subject"},
+		{"Observation", "_sort=-subject,-date&status:not=final"},
+		{"Observation", "_sort=encounter"},
+		{"Patient", "_sort=name"},
+		{"Patient", "_sort=-name"},
+		{"Patient", "_sort=family"},
+		{"Patient", "_sort=-given,birthdate"},
+		{"Patient", "_sort=birthdate,name"},
 	} {
 		for _, count := range []int{1, 3, 7, 100} {
 			values := fmt.Sprintf("%s&_count=%d", c.values, count)
