@@ -44,6 +44,7 @@ func TestService(t *testing.T) {
 		{"roles on pages", rolesStory},
 		{"the list behind a number", listStory},
 		{"accounts are kept as Practitioner", practitionersStory},
+		{"everything at once", bulkStory},
 		{"the audit trail", auditStory},
 		{"subscriptions", subscriptionsStory},
 		{"other sites", otherSitesStory},
