@@ -78,20 +78,23 @@ func order(keys []search.SortKey, a, b *ranked) int {
 // sortValues are what a match is sorted by. _lastUpdated is replaced by the place in the log, which has the same order and
 // no equals.
 func sortValues(h *hit) ([]string, error) {
-	keys := h.part.q.Sort
-	values := make([]string, len(keys))
-	for i, k := range keys {
+	return sortValuesAfter(h, make([]string, 0, len(h.part.q.Sort)))
+}
+
+// sortValuesAfter adds the values that are not known yet.
+func sortValuesAfter(h *hit, values []string) ([]string, error) {
+	for _, k := range h.part.q.Sort[len(values):] {
 		switch k.Param.Code {
 		case "_lastUpdated":
-			values[i] = placeText(h.cur.place)
+			values = append(values, placeText(h.cur.place))
 		case "_id":
-			values[i] = h.cur.id
+			values = append(values, h.cur.id)
 		default:
 			res, err := h.resource()
 			if err != nil {
 				return nil, err
 			}
-			values[i] = k.Value(res)
+			values = append(values, k.Value(res))
 		}
 	}
 	return values, nil
@@ -102,27 +105,33 @@ func placeText(place int64) string { return fmt.Sprintf("%016x", place) }
 // sorted finds the page after from in the order of the sort keys. all is how many matches there are, -1 when they were not all
 // looked at: among many candidates the keys are walked (walk.go), else all matches are sorted in memory.
 func (f *finder) sorted(from cursor) (hits []hit, next *cursor, all int, err error) {
-	rows, err := f.rows(store.MaxSorted)
+	rows, err := f.rows(walkFrom)
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	if rows > walkFrom && f.q.Count > 0 {
-		budget := rows / 2
-		if rows > store.MaxSorted {
-			budget = pageBudget
-		}
-		page, err := f.walked(from, budget)
-		if err != nil && rows > store.MaxSorted {
-			return nil, nil, 0, err
-		}
-		if err == nil && page != nil && (!page.cut || rows > store.MaxSorted) {
+	many := rows > walkFrom && f.q.Count > 0
+	if many {
+		page, err := f.walked(from, walkLook)
+		if err == nil && page != nil && !page.cut {
 			return page.hits, page.next, -1, nil
 		}
 	}
-	if rows > store.MaxSorted {
-		return nil, nil, 0, tooMany()
+	if rows, err = f.rows(store.MaxSorted); err != nil {
+		return nil, nil, 0, err
 	}
-	return f.sortedInMemory(from)
+	if rows <= store.MaxSorted {
+		return f.sortedInMemory(from)
+	}
+	if many {
+		page, err := f.walked(from, pageBudget)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if page != nil {
+			return page.hits, page.next, -1, nil
+		}
+	}
+	return nil, nil, 0, tooMany()
 }
 
 // sortedInMemory finds all matches, sorts them and takes the page after from.

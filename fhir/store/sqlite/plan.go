@@ -8,6 +8,7 @@ import (
 	lite "zombiezen.com/go/sqlite"
 
 	"khamxa/fhir/search"
+	"khamxa/fhir/store"
 )
 
 // How a search finds its candidates. Every condition that can drive names key ranges of the index that hold all its matches (and
@@ -18,10 +19,11 @@ import (
 // rid, which is the order of creation.
 
 const (
-	probeFirst = 256    // index rows counted of each condition at first
-	probeMost  = 65_536 // index rows counted at most; ranges that hold more are not collected in memory
-	chunk      = 256    // candidates fetched at once
-	keysMost   = 16     // different keys that ranges are turned into, and that a check looks for, at most
+	probeFirst    = 256    // index rows counted of each condition at first
+	probeMost     = 65_536 // index rows counted at most; ranges that hold more are not collected in memory
+	chunk         = 256    // candidates fetched at once
+	collectAtOnce = 4_096  // index rows of ranges that are collected before it is known that they are needed
+	keysMost      = 16     // different keys that ranges are turned into, and that a check looks for, at most
 )
 
 // judge tells from a key in one of a condition's ranges whether the resource that has it satisfies the condition.
@@ -126,10 +128,10 @@ func (f *finder) makePlan(q *search.Query) (*plan, error) {
 	for i := range conditions { // the holder is read with the candidate itself
 		switch {
 		case i == best:
-			if ways[i].ranges != nil {
+			if ways[i].ranges != nil && ways[i].rows <= collectAtOnce {
 				err = p.collect(conn)
 			}
-			p.sure = p.sure && p.driver.proof
+			p.sure = p.sure && (p.driver.proof || p.driver.ranges != nil && p.collected == nil) // else it is seen when they are collected
 		case ways[i].ranges == nil && len(ways[i].keys) <= keysMost:
 			p.checks = append(p.checks, ways[i].keys)
 			p.sure = p.sure && ways[i].proof
@@ -266,6 +268,8 @@ func countUpTo(conn *lite.Conn, r search.Range, limit int) (int, error) {
 		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 256)"
 	case limit <= 16*probeFirst:
 		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 4096)"
+	case limit <= store.MaxSorted+1:
+		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 20001)"
 	default:
 		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 65536)"
 	}

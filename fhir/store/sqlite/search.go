@@ -171,7 +171,10 @@ func (f *finder) inOrder(after int64) (hits []hit, next *cursor, err error) {
 	if f.q.Count == 0 {
 		return nil, nil, nil
 	}
-	candidates := f.stream(after)
+	candidates, err := f.stream(after)
+	if err != nil {
+		return nil, nil, err
+	}
 	for {
 		c, ok, err := candidates.next()
 		if err != nil || !ok {
@@ -236,7 +239,10 @@ func (f *finder) eligible(c *current, typ string) bool {
 
 // each calls do with every candidate, in the order of creation.
 func (f *finder) each(do func(c candidate) error) error {
-	candidates := f.stream(0)
+	candidates, err := f.stream(0)
+	if err != nil {
+		return err
+	}
 	for {
 		c, ok, err := candidates.next()
 		if err != nil || !ok {

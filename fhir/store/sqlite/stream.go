@@ -40,9 +40,15 @@ func (p *plan) collect(conn *lite.Conn) error {
 }
 
 // candidates opens the plan's driver: keys are streamed and merged, ranges were collected.
-func (p *plan) candidates(conn *lite.Conn) source {
+func (p *plan) candidates(conn *lite.Conn) (source, error) {
+	if p.driver.ranges == nil {
+		return merged(conn, p.driver.keys), nil
+	}
 	if p.collected == nil {
-		return merged(conn, p.driver.keys)
+		if err := p.collect(conn); err != nil {
+			return nil, err
+		}
+		p.sure = p.sure && p.driver.proof
 	}
 	return func(after int64) ([]int64, error) {
 		i, found := slices.BinarySearch(p.collected, after)
@@ -50,7 +56,7 @@ func (p *plan) candidates(conn *lite.Conn) source {
 			i++
 		}
 		return p.collected[i:min(i+chunk, len(p.collected))], nil
-	}
+	}, nil
 }
 
 // rowQueries are how many index rows of one key are read at once: few at first, for most searches want one page.
@@ -155,12 +161,16 @@ type lane struct {
 type stream struct{ lanes []lane }
 
 // stream opens the parts' drivers behind a rid.
-func (f *finder) stream(after int64) *stream {
+func (f *finder) stream(after int64) (*stream, error) {
 	s := &stream{lanes: make([]lane, len(f.parts))}
 	for i, p := range f.parts {
-		s.lanes[i] = lane{part: p, source: p.plan.candidates(f.conn), last: after}
+		source, err := p.plan.candidates(f.conn)
+		if err != nil {
+			return nil, err
+		}
+		s.lanes[i] = lane{part: p, source: source, last: after}
 	}
-	return s
+	return s, nil
 }
 
 // next gives the next candidate; ok is false at the end.

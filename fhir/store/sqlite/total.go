@@ -12,12 +12,16 @@ func (f *finder) total() (int, error) {
 	if n, ok, err := f.totalOfKeys(); ok || err != nil {
 		return n, err
 	}
-	n, _, all, err := f.countUpTo(f.parts, f.counts)
+	budget := f.counts
+	if f.q.Total == search.TotalEstimate {
+		budget = min(f.counts, f.guess)
+	}
+	n, seen, all, err := f.countUpTo(f.parts, budget)
 	switch {
 	case err != nil || all:
 		return n, err
 	case f.q.Total == search.TotalEstimate:
-		return f.estimate()
+		return f.estimate(n, seen)
 	}
 	return 0, fault.Newf(fault.TooCostly, "store.Search",
 		"Counting would look at more than %d resources. Narrow the search, or ask for an estimate or no total.", f.counts)
@@ -56,26 +60,31 @@ func rowsOf(f *finder, keys []string) (rows int, err error) {
 	return rows, nil
 }
 
-// estimate scales the share of matches among some of what the caller may see by how much that is. Nothing out of reach goes into
-// it: what it says of the size of the store is the size of the caller's part.
-func (f *finder) estimate() (int, error) {
-	reach := make([]*part, len(f.parts))
-	for i, p := range f.parts {
-		reach[i] = &part{q: p.q, plan: &plan{driver: way{keys: f.reach(p.q.Type)}}}
-	}
-	n, seen, all, err := f.countUpTo(reach, f.guess)
-	if err != nil || all || seen == 0 {
-		return n, err
+// estimate scales the share of matches among some of the candidates, of which so many were seen, by how many candidates there are.
+// For a caller who is confined it takes the candidates from what they may see: nothing out of reach goes into it, and what it says
+// of the size of the store is the size of the caller's part.
+func (f *finder) estimate(matches, seen int) (int, error) {
+	parts := f.parts
+	if f.within != nil {
+		parts = make([]*part, len(f.parts))
+		for i, p := range f.parts {
+			parts[i] = &part{q: p.q, plan: &plan{driver: way{keys: f.reach(p.q.Type)}}}
+		}
+		n, some, all, err := f.countUpTo(parts, f.guess)
+		if err != nil || all || some == 0 {
+			return n, err
+		}
+		matches, seen = n, some
 	}
 	rows := 0
-	for _, p := range reach {
+	for _, p := range parts {
 		some, err := rowsOf(f, p.plan.driver.keys)
 		if err != nil {
 			return 0, err
 		}
-		rows += some
+		rows += some + len(p.plan.collected)
 	}
-	return int(math.Round(float64(rows) * float64(n) / float64(seen))), nil
+	return int(math.Round(float64(rows) * float64(matches) / float64(max(seen, 1)))), nil
 }
 
 // countUpTo counts the matches among the first candidates of the parts, at most limit of them; all says that there are no more.

@@ -17,7 +17,8 @@ import (
 // candidates are gone through once more, in the order of creation.
 
 const (
-	walkFrom = 0      // candidates from which walking is tried first
+	walkFrom = 2_000  // candidates from which walking is tried first
+	walkLook = 2_000  // candidates that are looked at while it is not known whether they could be sorted in memory
 	groupMax = 20_000 // candidates with the same first sort value that are sorted by the others
 )
 
@@ -71,6 +72,8 @@ func (p *plan) asCheck(typ string) *plan {
 	switch d := &p.driver; {
 	case p.collected != nil:
 		c.among = p.collected
+	case d.ranges != nil:
+		c.sure = false
 	case len(d.keys) == 1 && d.keys[0] == search.TypeKey(typ):
 	case len(d.keys) <= keysMost:
 		c.checks = append(slices.Clone(p.checks), d.keys)
@@ -153,11 +156,17 @@ func (f *finder) walked(from cursor, budget int) (*walkPage, error) {
 		if !ok {
 			break
 		}
-		if err := page.group(w, value, keys, only); err != nil || page.full || page.cut {
-			return page, err
+		if err := page.group(w, value, keys, only); err != nil {
+			return nil, err
+		}
+		if page.full || page.cut {
+			return page, nil
 		}
 	}
-	return page, page.rest(w)
+	if err := page.rest(w); err != nil {
+		return nil, err
+	}
+	return page, nil
 }
 
 // group takes the matches of which the first sort value is the value.
@@ -219,6 +228,10 @@ func (w *walker) match(rid int64, value string, only bool) (r ranked, ok bool, e
 	if only && len(w.part.q.Sort) == 1 {
 		return r, true, nil
 	}
+	if only {
+		r.values, err = sortValuesAfter(&h, r.values)
+		return r, err == nil, err
+	}
 	r.values, err = sortValues(&h)
 	return r, err == nil && r.values[0] == value, err
 }
@@ -260,7 +273,10 @@ func (p *walkPage) rest(w *walker) error {
 	if one && len(p.from.Values) > 0 && p.from.Values[0] == "" {
 		after = p.from.RID
 	}
-	candidates := p.f.stream(after)
+	candidates, err := p.f.stream(after)
+	if err != nil {
+		return err
+	}
 	var list []ranked
 	for looked := 0; ; looked++ {
 		c, ok, err := candidates.next()
