@@ -24,6 +24,8 @@
 //	PUT    /{type}?...                   update           update.go        https://hl7.org/fhir/R4/http.html#cond-update
 //	DELETE /{type}?...                   delete           delete.go        https://hl7.org/fhir/R4/http.html#3.1.0.7.1
 //	GET    /{type}, POST /{type}/_search search-type      search.go        https://hl7.org/fhir/R4/http.html#search
+//	GET    /, POST /_search              search-system    search.go        https://hl7.org/fhir/R4/http.html#search
+//	GET    /{type}/{id}/{type or *}      search within a compartment       https://hl7.org/fhir/R4/http.html#vsearch
 //
 // and the operations, by GET or by POST with a Parameters resource (operations.go):
 //
@@ -67,6 +69,9 @@
 //     version's ETag is weak and the same in every coding. Limits hold for what comes out of a compressed body.
 //   - What is claimed of each row of the tables is in claims_test.go, with the tests that show it; CONFORMANCE.md is made from it,
 //     and a row without a claim fails. A new route needs its claim there and its policy in confine_test.go.
-//   - Limits: 1 MiB a resource, 8 MiB and 5,000 entries a Bundle, 64 KiB a search form, 50 search parameters, 5 s a read or
+//   - A search of several types without _type is of those that the caller may search. A chain or _has looks only into types that the
+//     caller may search, and only at resources within reach; what may not be read is neither included nor followed.
+//   - _summary shapes every resource of a page, _elements the matches only (package shape); both mark them as SUBSETTED.
+//   - Limits: 1 MiB a resource, 8 MiB and 5,000 entries a Bundle, 64 KiB a search form, 50 search parameters, 4 links in a chain and 64 in a search, 1,000 included resources a page, 5 s a read or
 //     search, 15 s a write, 60 s a Bundle, 32 MiB of resources read by one Bundle.
 package rest

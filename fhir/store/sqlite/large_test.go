@@ -59,6 +59,12 @@ func TestSearchesAmongMoreThanCanBeSorted(t *testing.T) {
 	t.Run("by id, downwards, among many codes", func(t *testing.T) {
 		checkWalk(t, db, "_sort=-_id&_count=150&code=x,rare", 3, func(i int) string { return fmt.Sprintf("b%06d", n-1-i) })
 	})
+	t.Run("by lastUpdated and by id, without those of another code", func(t *testing.T) {
+		for _, sort := range []string{"_lastUpdated", "_id", "created"} {
+			checkWalk(t, db, "_count=200&code=x&_sort="+sort, 3, func(i int) string { return fmt.Sprintf("b%06d", i+i/99) })
+			checkWalk(t, db, "_count=200&code=x&code:not=rare&_sort="+sort, 2, func(i int) string { return fmt.Sprintf("b%06d", i+i/99) })
+		}
+	})
 	t.Run("few among them can be sorted", func(t *testing.T) {
 		checkWalk(t, db, "_sort=-_id&_count=100&code=rare", 2, func(i int) string { return fmt.Sprintf("b%06d", n-1-100*i) })
 	})

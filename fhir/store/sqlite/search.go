@@ -238,8 +238,15 @@ func (f *finder) eligible(c *current, typ string) bool {
 }
 
 // each calls do with every candidate, in the order of creation.
-func (f *finder) each(do func(c candidate) error) error {
-	candidates, err := f.stream(0)
+func (f *finder) each(do func(c candidate) error) error { return f.run(0, do) }
+
+// eachAfter calls do with the candidates after a rid, until it gives errStop.
+func (f *finder) eachAfter(after int64, do func(c candidate) error) error {
+	return stopped(f.run(after, do))
+}
+
+func (f *finder) run(after int64, do func(c candidate) error) error {
+	candidates, err := f.stream(after)
 	if err != nil {
 		return err
 	}

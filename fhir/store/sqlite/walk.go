@@ -171,42 +171,24 @@ func (f *finder) walked(from cursor, budget int) (*walkPage, error) {
 
 // group takes the matches of which the first sort value is the value.
 func (p *walkPage) group(w *walker, value string, keys []string, only bool) error {
-	after := int64(0)
-	one := len(p.f.q.Sort) == 1
-	if one && len(p.from.Values) > 0 && p.from.Values[0] == value {
-		after = p.from.RID
+	if len(p.f.q.Sort) == 1 {
+		return p.streamGroup(w, value, keys, only)
 	}
-	source := merged(p.f.conn, keys)
 	var list []ranked
-	for looked := 0; ; {
-		rids, err := source(after)
-		if err != nil {
-			return err
+	looked := 0
+	err := eachRID(merged(p.f.conn, keys), 0, func(rid int64) error {
+		if looked++; looked > groupMax {
+			return tooMany()
 		}
-		if len(rids) == 0 {
-			break
+		p.budget--
+		r, ok, err := w.match(rid, value, only)
+		if ok {
+			list = append(list, r)
 		}
-		for _, rid := range rids {
-			if looked++; looked > groupMax {
-				return tooMany()
-			}
-			if p.budget--; p.budget < 0 && one {
-				p.cut, p.next = true, &cursor{RID: after, Values: []string{value}}
-				return nil
-			}
-			after = rid
-			r, ok, err := w.match(rid, value, only)
-			if err != nil {
-				return err
-			}
-			if ok && one {
-				if p.add(&r); p.full {
-					return nil
-				}
-			} else if ok {
-				list = append(list, r)
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	p.addSorted(list)
 	again := len(p.from.Values) > 0 && p.from.Values[0] == value // the page began in this group, and must get beyond it
@@ -215,6 +197,58 @@ func (p *walkPage) group(w *walker, value string, keys []string, only bool) erro
 		p.next.Values[0] = value
 	}
 	return nil
+}
+
+// streamGroup is group when there is no other sort key: the order of creation is the order.
+func (p *walkPage) streamGroup(w *walker, value string, keys []string, only bool) error {
+	after := p.resume(value)
+	return stopped(eachRID(merged(p.f.conn, keys), after, func(rid int64) error {
+		if p.spent(after, value) {
+			return errStop
+		}
+		after = rid
+		r, ok, err := w.match(rid, value, only)
+		if ok {
+			p.add(&r)
+		}
+		if p.full {
+			return errStop
+		}
+		return err
+	}))
+}
+
+// eachRID calls do with what a source gives after a rid.
+func eachRID(source source, after int64, do func(rid int64) error) error {
+	for {
+		rids, err := source(after)
+		if err != nil || len(rids) == 0 {
+			return err
+		}
+		for _, rid := range rids {
+			if err := do(rid); err != nil {
+				return err
+			}
+			after = rid
+		}
+	}
+}
+
+// resume is the rid behind which the page begins among the resources that have the first sort value; 0 for all of them.
+func (p *walkPage) resume(value string) int64 {
+	if len(p.from.Values) > 0 && p.from.Values[0] == value {
+		return p.from.RID
+	}
+	return 0
+}
+
+// spent takes one candidate from the budget. When there is none left, the page is cut, to go on after the rid.
+func (p *walkPage) spent(after int64, value string) bool {
+	if p.budget--; p.budget >= 0 {
+		return false
+	}
+	p.cut, p.next = true, &cursor{RID: after, Values: []string{value}}
+	return true
 }
 
 // match decides about a candidate with a key of the value.
@@ -262,64 +296,65 @@ func (p *walkPage) addSorted(list []ranked) {
 
 // rest takes the matches that have no value of the first sort key.
 func (p *walkPage) rest(w *walker) error {
-	if all, err := w.everybody(); err != nil || all {
-		if !p.full && !p.cut {
-			p.next = nil
-		}
-		return err
-	}
-	after := int64(0)
-	one := len(p.f.q.Sort) == 1
-	if one && len(p.from.Values) > 0 && p.from.Values[0] == "" {
-		after = p.from.RID
-	}
-	candidates, err := p.f.stream(after)
-	if err != nil {
-		return err
-	}
-	var list []ranked
-	for looked := 0; ; looked++ {
-		c, ok, err := candidates.next()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		if p.budget--; p.budget < 0 {
-			if !one && looked > groupMax {
-				return tooMany()
-			}
-			if one {
-				p.addSorted(list)
-				p.cut, p.next = true, &cursor{RID: after, Values: []string{""}}
-				return nil
-			}
-		}
-		after = c.rid
-		h, ok, err := p.f.match(c)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		values, err := sortValues(&h)
-		if err != nil {
-			return err
-		}
-		if values[0] == "" {
-			list = append(list, ranked{candidate: c, values: values, hit: h})
-			if one && len(p.hits)+len(list) > p.f.q.Count {
-				break
-			}
+	all, err := w.everybody()
+	if err == nil && !all {
+		if len(p.f.q.Sort) == 1 {
+			err = p.streamRest()
+		} else {
+			err = p.gatherRest()
 		}
 	}
-	p.addSorted(list)
-	if !p.full {
+	if !p.full && !p.cut {
 		p.next = nil
 	}
-	return nil
+	return err
+}
+
+// streamRest is rest when there is no other sort key.
+func (p *walkPage) streamRest() error {
+	after := p.resume("")
+	return p.f.eachAfter(after, func(c candidate) error {
+		if p.spent(after, "") {
+			return errStop
+		}
+		after = c.rid
+		r, ok, err := p.without(c)
+		if ok {
+			p.add(&r)
+		}
+		if p.full {
+			return errStop
+		}
+		return err
+	})
+}
+
+// gatherRest is rest when other sort keys decide about the order.
+func (p *walkPage) gatherRest() error {
+	var list []ranked
+	looked := 0
+	err := p.f.eachAfter(0, func(c candidate) error {
+		if looked++; looked > groupMax {
+			return tooMany()
+		}
+		r, ok, err := p.without(c)
+		if ok {
+			list = append(list, r)
+		}
+		return err
+	})
+	p.addSorted(list)
+	return err
+}
+
+// without decides whether a candidate matches and has no value of the first sort key.
+func (p *walkPage) without(c candidate) (r ranked, ok bool, err error) {
+	h, ok, err := p.f.match(c)
+	if err != nil || !ok {
+		return ranked{}, false, err
+	}
+	values, err := sortValues(&h)
+	return ranked{candidate: c, values: values, hit: h}, err == nil && values[0] == "", err
 }
 
 // everybody reports whether every resource of the type has a value, where that can be counted: its only one each.
