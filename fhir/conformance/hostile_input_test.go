@@ -183,6 +183,9 @@ func (in inputs) entry(r *rand.Rand, b *bytes.Buffer, i, of int) {
 	method := pickOne(r, "POST", "POST", "PUT", "GET", "DELETE", "PATCH", "HEAD", "get", "", "TRACE")
 	address := pickOne(r, "Patient", "Patient/h1", fmt.Sprintf("Patient/h%d", i), "Observation", "Observation?subject=Patient/h1", "Patient?identifier=urn:x|1", "Patient/h1/_history", "Patient/h1/_history/1",
 		"Patient/h1/$everything", "metadata", "", "/", "$export", "Patient/_search", "http://127.0.0.1/fhir/Patient", "//x/y", "Patient?"+encoded(r, searchName(r, "Patient"))+"="+encoded(r, word(r)), word(r))
+	if method == http.MethodDelete && strings.HasPrefix(address, "Patient/h") {
+		address = fmt.Sprintf("Patient/h%d", 3+i) // other inputs aim at the first ones
+	}
 	full := pickOne(r, fmt.Sprintf("urn:uuid:00000000-0000-4000-8000-%012d", i), "urn:uuid:00000000-0000-4000-8000-000000000001", fmt.Sprintf("Patient/h%d", i), "", word(r))
 	other := fmt.Sprintf("urn:uuid:00000000-0000-4000-8000-%012d", r.IntN(of+1))
 	resource := fmt.Sprintf(`{"resourceType":%q,"status":"final","code":{"text":"x"},"subject":{"reference":%s}}`, pickOne(r, "Observation", "Patient", "Bundle", "Nope"), quoted(pickOne(r, other, "Patient/h1", "Patient?identifier=urn:x|1", word(r))))
@@ -303,14 +306,36 @@ func (in inputs) address(r *rand.Rand) hostile {
 func (in inputs) operation(r *rand.Rand) hostile {
 	name := pickOne(r, "$everything", "$validate", "$expand", "$lookup", "$validate-code", "$lastn", "$meta", "$purge", "$import", "$nope", "$", "$$")
 	path := pickOne(r, "/Patient/h1/", "/Patient/", "/ValueSet/", "/CodeSystem/", "/Observation/", "/Encounter/h1/", "/", "/ValueSet/nope/") + name
+	if r.IntN(4) > 0 { // where it is served
+		path = pickOne(r, "/Patient/h1/$everything", "/Patient/h0/$everything", "/Encounter/h1/$everything", "/Patient/$validate", "/Observation/$validate", "/Patient/h1/$validate", "/Observation/$lastn",
+			"/ValueSet/$expand", "/ValueSet/nope/$expand", "/ValueSet/$validate-code", "/CodeSystem/$lookup", "/CodeSystem/$validate-code", "/CodeSystem/$subsumes", "/Patient/h40/$purge")
+	}
 	query := ""
 	for range r.IntN(4) {
 		query += "&" + pickOne(r, "_since", "_type", "_count", "url", "code", "system", "filter", "offset", "count", "max", "start", "end", "profile", "mode", "patient", "category", "date", "valueSet", "display", "_page") + "=" + encoded(r, word(r))
+	}
+	if r.IntN(10) == 0 {
+		return in.bulk(r)
 	}
 	h := hostile{what: "a hostile operation", method: pickOne(r, "GET", "GET", "POST", "DELETE", "PUT"), path: path + "?" + query}
 	if h.method != http.MethodGet && r.IntN(4) > 0 {
 		h.body = []byte(fmt.Sprintf(`{"resourceType":"Parameters","parameter":[{"name":%s,%q:%s}]}`, quoted(pickOne(r, "resource", "url", "code", "coding", "valueSet", "mode", word(r))),
 			pickOne(r, "valueString", "valueUri", "valueCode", "resource", "part", "valueInteger", "valueCoding"), hostileValue(r)))
+	}
+	return h
+}
+
+// bulk asks for exports that nobody can make, and for the state of some that nobody asked for.
+func (in inputs) bulk(r *rand.Rand) hostile {
+	path := pickOne(r, "/$export", "/Patient/$export", "/Group/nope/$export", "/$export-status/nope", "/bulk/nope", "/$import", "/$export/"+onWire(url.PathEscape(word(r))))
+	query := pickOne(r, "_type", "_since", "_outputFormat", "_typeFilter", "_elements", "patient", "x") + "=" + encoded(r, word(r))
+	h := hostile{what: "a hostile bulk request", method: pickOne(r, "GET", "GET", "POST", "DELETE"), path: path + "?" + query, header: map[string]string{}}
+	if r.IntN(2) == 0 {
+		h.header["Prefer"] = "respond-async"
+	}
+	if h.method == http.MethodPost {
+		h.body = []byte(pickOne(r, `{"resourceType":"Parameters"}`, "{}\n{}\n", "\xff", `{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Nope"}]}`))
+		h.header["Content-Type"] = pickOne(r, fhirJSON, "application/fhir+ndjson", "application/ndjson")
 	}
 	return h
 }
