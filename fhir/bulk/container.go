@@ -76,7 +76,24 @@ func (r *reader) resource(raw []byte, line, column int) (store.Change, error) {
 	if err == nil {
 		err = relocateAll(r.check(res), line, column)
 	}
+	if err == nil && searching(res) {
+		err = searched(res)
+	}
 	return changeOf(res), err
+}
+
+// searching reports whether a resource has a reference by search ("Patient?identifier=..."), which a transaction resolves and which
+// cannot be kept as it is. https://hl7.org/fhir/R4/http.html#trules
+func searching(res *fhir.Resource) (found bool) {
+	fhir.RewriteReferences(res, func(reference string) (string, bool) {
+		found = found || strings.Contains(reference, "?") && fhir.ParseReference(reference).Kind == fhir.NoReference
+		return "", false
+	})
+	return found
+}
+
+func searched(res *fhir.Resource) error {
+	return fault.New(fault.Unsupported, "bulk.searched", "References by search (Patient?identifier=...) are resolved in transactions only: name the resource, or send this as a transaction.").At(res.Type)
 }
 
 func (r *reader) parse(raw []byte, line, column int) (*fhir.Resource, error) {
@@ -281,6 +298,7 @@ func (r *reader) put(it *item, links fhir.Links, strict bool) (c store.Change, u
 	if err := r.check(it.res); err != nil { // as it was sent: what is told is a place in the file
 		return c, false, relocateAll(err, it.line, it.column)
 	}
+	bySearch := false
 	raw := fhir.RewriteReferences(it.res, func(reference string) (string, bool) {
 		if target, ok := links.Resolve(reference, it.fullURL); ok {
 			return target, target != reference
@@ -289,9 +307,13 @@ func (r *reader) put(it *item, links fhir.Links, strict bool) (c store.Change, u
 		if own && r.Base != "" && fhir.ParseReference(relative).Kind == fhir.Local {
 			return relative, true
 		}
+		bySearch = bySearch || !strict && strings.Contains(reference, "?") && fhir.ParseReference(reference).Kind == fhir.NoReference
 		unsure = unsure || strict && (strings.HasPrefix(reference, "urn:uuid:") || strings.Contains(reference, "?") && fhir.ParseReference(reference).Kind == fhir.NoReference)
 		return "", false
 	})
+	if bySearch {
+		return c, unsure, searched(it.res)
+	}
 	canonical := it.res.Root.Get("url").String()
 	raw = fhir.RewriteAddresses(raw, func(urn string) (string, bool) {
 		target, ok := links[urn]

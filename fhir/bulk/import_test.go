@@ -119,6 +119,12 @@ func TestImportRefuses(t *testing.T) {
 			`b.json:5: Bundle.entry[2].resource.id: The id must be a string of 1 to 64 letters, digits, '-' and '.' (line 6, column 6).`,
 			`b.json:7: Bundle.entry[3]: The entry has no resource to keep.`,
 		}},
+		{"references by search", "a.ndjson", `{"resourceType":"Basic","id":"x","subject":{"reference":"Patient?identifier=1"}}` + "\n" + `{"resourceType":"Basic","id":"y","subject":{"reference":"https://other.example/fhir/Patient?identifier=1"}}`, 1, []string{
+			`a.ndjson:1: Basic: References by search (Patient?identifier=...) are resolved in transactions only: name the resource, or send this as a transaction.`,
+		}},
+		{"references by search in a collection", "b.json", `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Basic","id":"x","subject":{"reference":"Patient?identifier=1"}}}]}`, 0, []string{
+			`b.json:1: Bundle.entry[0].resource: References by search (Patient?identifier=...) are resolved in transactions only: name the resource, or send this as a transaction.`,
+		}},
 		{"a transaction is refused whole", "t.ndjson", tx(`{"resource":{"resourceType":"Basic","id":"x","subject":{"reference":"urn:uuid:nobody"}},"request":{"method":"PUT","url":"Basic/x"}}`) + "\n" + pat2, 1, []string{
 			`t.ndjson:1: A Bundle with conditions or other requests than PUT and POST cannot be imported this way. (2 resources, none kept)`,
 		}},
