@@ -133,6 +133,24 @@ func programsStory(t *testing.T, s *live, all *liveCaller) {
 			}
 		}
 	})
+	t.Run("only the data officer's program erases", func(t *testing.T) {
+		officer := s.newProgram(t, "system/Patient.cruds system/AuditEvent.rs")
+		officer.wants(t, http.StatusCreated, "PUT", "/fhir/Patient/erased", `{"resourceType":"Patient","id":"erased"}`)
+		const path, body = "/fhir/Patient/erased/$purge", `{"resourceType":"Parameters","parameter":[{"name":"confirm","valueString":"Patient/erased"}]}`
+		for name, who := range map[string]*liveCaller{
+			"a wildcard":               all,
+			"who deletes patients":     s.newProgram(t, "system/Patient.cruds"),
+			"who reads the trail":      s.newProgram(t, "system/AuditEvent.rs"),
+			"a program of one commune": s.newProgram(t, "system/Patient.cruds system/AuditEvent.rs", hereCommune),
+			"a doctor":                 s.signedIn(t, "doctor"),
+		} {
+			if got := who.wants(t, http.StatusForbidden, "POST", path, body); !strings.Contains(got.body, "purge") {
+				t.Errorf("%s: %s", name, got.body)
+			}
+		}
+		officer.wants(t, http.StatusOK, "POST", path, body)
+		officer.wants(t, http.StatusGone, "GET", "/fhir/Patient/erased", "")
+	})
 	t.Run("credentials that are wrong", func(t *testing.T) {
 		form := "Content-Type: application/x-www-form-urlencoded"
 		a := s.nobody().wants(t, http.StatusUnauthorized, "POST", "/oauth/token", "grant_type=client_credentials", form, "Authorization: Basic eDp5")

@@ -152,6 +152,41 @@ func TestFollowerSeesCommits(t *testing.T) {
 	})
 }
 
+// TestFollowerForgetsTheErased: a person whose record was erased counts no more, for who followed the erasure and for who reads the log
+// after it, where the bodies are gone.
+func TestFollowerForgetsTheErased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newLog()
+		log.person(1, "150")
+		log.person(2, "130")
+		f, stop := follow(t, log, records.NewMemory(time.Now), quiet())
+		<-f.Ready()
+		if got := may2025(t, f).Total[11]; got.Denominator != 2 {
+			t.Fatalf("%+v before the erasure", got)
+		}
+		var erased []store.EntryChange
+		log.mu.Lock()
+		for i, c := range log.entries[1].Changes {
+			log.entries[1].Changes[i].Body = nil
+			erased = append(erased, store.EntryChange{Method: store.Delete, Type: c.Type, ID: c.ID, Erased: true})
+		}
+		log.mu.Unlock()
+		if err := f.WaitFor(t.Context(), log.commit(erased...)); err != nil {
+			t.Fatal(err)
+		}
+		later, stopLater := follow(t, log, records.NewMemory(time.Now), quiet())
+		<-later.Ready()
+		if diff := cmp.Diff(may2025(t, later).Total, may2025(t, f).Total); diff != "" {
+			t.Error(diff)
+		}
+		if got := may2025(t, f).Total[11]; got.Numerator != 0 || got.Denominator != 1 {
+			t.Errorf("after the erasure %d of %d, want 0 of 1", got.Numerator, got.Denominator)
+		}
+		stop()
+		stopLater()
+	})
+}
+
 func TestFollowerRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newLog()
