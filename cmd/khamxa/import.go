@@ -99,6 +99,7 @@ func importInto(ctx context.Context, c *core, a importArgs, say *speaker) (err e
 	started, told := c.clock(), time.Time{}
 	sum, err := bulk.Import(ctx, bulk.ImportOptions{
 		Store: c.store, Author: "system", Clock: c.clock, Allows: importable, Validate: validate.Write, Transaction: loader.Transaction, Base: c.fhirBase(),
+		Gentle: c.address != "", // people work at the same time
 		Refused: func(r bulk.Refusal) error {
 			if shown++; shown <= mostShown {
 				say.linef("%s", r)

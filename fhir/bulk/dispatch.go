@@ -16,8 +16,8 @@ const (
 	flyingChanges = 4_000
 	flyingBytes   = 64 << 20
 
-	gentlePack   = 50 // with ImportOptions.Gentle
-	gentleFlying = 150
+	gentlePack   = 200 // with ImportOptions.Gentle: a batch of the store then takes some fifty milliseconds
+	gentleFlying = 600
 )
 
 // dispatcher packs units into commits and keeps several of them on their way. Two changes of one resource never fly at once, so the order of

@@ -38,7 +38,7 @@ type ImportOptions struct {
 	// Base is the address of this server ("https://kham.example.vn/fhir"): references that begin with it are kept relative. "": none.
 	Base string
 
-	// Gentle imports in small commits, few at a time, so that others who write wait for milliseconds only; it is slower.
+	// Gentle imports in small commits, few at a time, so that others who write wait for a moment only; it is slower.
 	Gentle bool
 
 	// Refused is told of each refusal; an error of it ends the import. Progress is told now and then how many bytes of the sources have
