@@ -168,6 +168,9 @@ func (s *server) targetUpdate(ctx context.Context, access Access, w *write) erro
 		if w.change.IfAbsent {
 			return fault.New(fault.Precondition, op, "If-None-Match says that the resource must not exist, and one matches; nothing was changed.").At("If-None-Match")
 		}
+		if w.staleFor(v) {
+			return notCurrent(nil)
+		}
 		w.change.ID = v.ID
 		w.pin(v)
 		return nil
@@ -190,6 +193,11 @@ func (s *server) targetUpdate(ctx context.Context, access Access, w *write) erro
 	return nil
 }
 
+// staleFor reports whether the caller's If-Match names another version than the one that was found.
+func (w *write) staleFor(v *store.Version) bool {
+	return w.change.IfMatch != "" && w.change.IfMatch != v.VersionID
+}
+
 // expandDelete makes a deletion of each match.
 func (w *write) expandDelete() error {
 	if w.skip = len(w.cond.found) == 0; w.skip && (w.change.IfMatch != "" || w.oneOf != nil) {
@@ -197,6 +205,9 @@ func (w *write) expandDelete() error {
 	}
 	for i := range w.cond.found {
 		v := &w.cond.found[i]
+		if w.staleFor(v) && i == 0 {
+			return notCurrent(nil)
+		}
 		one := w
 		if i > 0 {
 			one = &write{c: w.c, path: w.path, change: store.Change{Method: store.Delete, Type: v.Type}}

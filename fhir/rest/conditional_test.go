@@ -42,7 +42,7 @@ func TestConditionalUpdate(t *testing.T) {
 		t.Errorf("what says the same made version %s", r.header.Get("ETag"))
 	}
 	s.do(anybody, "PUT", "/Patient?"+key, known("other", "1", "X", stationA)).refused(400, "invalid", "Patient.id", "not the one")
-	s.do(anybody, "PUT", "/Patient?"+key, known("", "1", "X", stationA), `If-Match: W/"2"`).refused(412, "conflict", "")
+	s.do(anybody, "PUT", "/Patient?"+key, known("", "1", "X", stationA), `If-Match: W/"2"`).refused(412, "conflict", "", "If-Match")
 	s.do(anybody, "PUT", "/Patient?"+key, known("", "1", "X", stationA), "If-None-Match: *").refused(412, "conflict", "If-None-Match")
 	s.do(anybody, "PUT", "/Patient?"+key, known("", "1", "Dung", stationA), `If-Match: W/"1", W/"3"`).is(200)
 
@@ -399,6 +399,35 @@ func TestConditionsHoldAtTheCommit(t *testing.T) {
 			s.do(anybody, tt.method, tt.path, tt.body).is(tt.status)
 		})
 	}
+}
+
+// onceOnly is a store that fails the test when a transaction is tried twice.
+type onceOnly struct {
+	store.Store
+	t       *testing.T
+	commits int
+}
+
+func (o *onceOnly) Commit(ctx context.Context, tx store.Transaction) (store.Receipt, error) {
+	if o.commits++; o.commits > 2 {
+		o.t.Errorf("commit number %d", o.commits)
+	}
+	return o.Store.Commit(ctx, tx)
+}
+
+// TestStaleConditionsAreNotRetried: a version that is not current stays so; the write is not tried again and again.
+func TestStaleConditionsAreNotRetried(t *testing.T) {
+	o := &onceOnly{t: t}
+	s := start(t, func(opts *rest.Options) { o.Store, opts.Store = opts.Store, o })
+	s.put("Patient", "p", known("p", "1", "An", stationA))
+	for method, body := range map[string]string{"PUT": known("", "1", "X", stationA), "DELETE": ""} {
+		s.do(anybody, method, "/Patient?"+key, body, `If-Match: W/"7"`).refused(412, "conflict", "", "If-Match")
+	}
+	patch, _ := replaceFamily("X")
+	s.do(anybody, "PATCH", "/Patient?"+key, patch, asJSONPatch, `If-Match: W/"7"`).refused(412, "conflict", "", "If-Match")
+	s.do(anybody, "PATCH", "/Patient/p", patch, asJSONPatch, `If-Match: W/"7"`).refused(412, "conflict", "", "If-Match")
+	two := bundleOf("transaction", entryOf("", "PUT", "Patient?identifier=urn:x|2", known("", "2", "Y", stationA)), entryOf("", "PUT", "Patient/p", known("p", "1", "X", stationA), `"ifMatch":"W/\"7\""`))
+	s.do(anybody, "POST", "/", two).refused(412, "conflict", "Bundle.entry[1]", "If-Match")
 }
 
 // TestConditionalUpdatesDoNotRace: of many at once exactly one creates.

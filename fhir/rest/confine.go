@@ -202,9 +202,9 @@ func (s *server) seesPatient(ctx context.Context, access Access, id string) (boo
 	return err == nil, err
 }
 
-// patientsOf lists the patients whose record a stored version belongs to; v may be nil.
+// patientsOf lists the patients whose record a stored version belongs to; v may be nil. A body that was erased by law names nobody.
 func patientsOf(v *store.Version) ([]string, error) {
-	if v == nil || v.Deleted || v.Body == nil { // nil: erased
+	if v == nil || v.Deleted || v.Body == nil {
 		return nil, nil
 	}
 	r, err := fhir.Parse(v.Body)

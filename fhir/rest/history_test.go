@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -8,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"khamxa/fhir/rest"
+	"khamxa/fhir/store"
 )
 
 // versionsOf walks a history to its end and gives "Type/id/version" of each entry, with a star for deletions.
@@ -157,5 +161,38 @@ func TestHistoryAt(t *testing.T) {
 	}
 	if got := versionsOf(s, anybody, "/Patient/p/_history?_at=2026&_since=2026-03-01T00:00:00Z"); len(got) != 2 {
 		t.Errorf("%v", got)
+	}
+}
+
+// erased is a store in which the bodies of old versions were erased by law.
+type erased struct{ store.Store }
+
+func (e erased) Journal(ctx context.Context, q store.JournalRequest) (store.JournalPage, error) {
+	page, err := e.Store.Journal(ctx, q)
+	for i := range page.Versions {
+		page.Versions[i].Body = nil
+	}
+	return page, err
+}
+
+func (e erased) History(ctx context.Context, q store.HistoryRequest) ([]store.Version, error) {
+	list, err := e.Store.History(ctx, q)
+	for i := range list {
+		list[i].Body = nil
+	}
+	return list, err
+}
+
+// TestHistoryOfErased: versions whose bodies were erased are listed without them.
+func TestHistoryOfErased(t *testing.T) {
+	s := start(t, func(o *rest.Options) { o.Store = erased{o.Store} })
+	populate(s)
+	for _, caller := range []string{anybody, doctorA} {
+		for _, path := range []string{"/_history", "/Observation/_history", "/Observation/oa/_history"} {
+			r := s.do(caller, "GET", path, "").is(200)
+			if entries := r.root.Get("entry").Items(); len(entries) == 0 || entries[0].Get("resource") != nil || strings.Contains(string(r.body), "pb") != (caller == anybody && path == "/_history") {
+				t.Errorf("%s: %s", path, r.body)
+			}
+		}
 	}
 }

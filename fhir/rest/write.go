@@ -56,7 +56,7 @@ func (s *server) commit(ctx context.Context, access Access, u *unit) error {
 		}
 		err := s.commitOnce(ctx, access, u)
 		var m *store.Matched
-		again := errors.As(err, &m) || fault.Is(err, fault.Conflict) && u.checked()
+		again := errors.As(err, &m) || fault.Is(err, fault.Conflict) && u.outdated(err)
 		if !again || try == attempts {
 			return stated(u.writes, err)
 		}
@@ -98,9 +98,13 @@ func (s *server) commitOnce(ctx context.Context, access Access, u *unit) error {
 	return nil
 }
 
-// checked reports whether the unit rests on something that was looked up before the commit, so that a conflict may be ours.
-func (u *unit) checked() bool {
-	return len(u.targets) > 0 || slices.ContainsFunc(each(u.writes), func(w *write) bool { return w.pinned || w.cond != nil })
+// outdated reports whether a conflict is about what was looked up before the commit, not about what the caller demands: then
+// looking again helps. A conflict names its resource, or none when what a condition had found matches no more.
+func (u *unit) outdated(err error) bool {
+	name := fault.PathOf(err)
+	return name == "" || slices.ContainsFunc(each(u.writes), func(w *write) bool {
+		return w.pinned && w.change.Type+"/"+w.change.ID == name
+	})
 }
 
 // stated turns the store's conflict into the failed precondition that it is when the caller stated a condition.
