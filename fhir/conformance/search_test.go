@@ -39,12 +39,25 @@ type served struct {
 	back    map[string][]pointer
 }
 
-// crowded starts the handler and writes the population, once for all tests of this file.
-var crowded = sync.OnceValues(func() (*served, error) {
+// crowded is the handler with the population, the same for all tests, none of which writes.
+var crowded = sync.OnceValues(startHandler)
+
+// folders are those of the handlers' stores, which outlive the test that started them.
+var folders []string
+
+func TestMain(m *testing.M) {
+	m.Run()
+	for _, folder := range folders {
+		_ = os.RemoveAll(folder)
+	}
+}
+
+func startHandler() (*served, error) {
 	dir, err := os.MkdirTemp("", "khamxa-conformance")
 	if err != nil {
 		return nil, err
 	}
+	folders = append(folders, dir)
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Dir: dir})
 	if err != nil {
 		return nil, err
@@ -59,7 +72,7 @@ var crowded = sync.OnceValues(func() (*served, error) {
 		return nil, err
 	}
 	return &served{url: httptest.NewServer(handler).URL + rest.Prefix}, nil
-})
+}
 
 // population writes the crowd: some resources in another state first, and some that are deleted again.
 func population(t *testing.T) *served {
@@ -71,13 +84,12 @@ func population(t *testing.T) *served {
 	if s.world != nil {
 		return s
 	}
-	final, earlier := newCrowd(searchSeed), newCrowd(searchSeed+1)
+	final, earlier := append(newCrowd(searchSeed), terminology()...), append(newCrowd(searchSeed+1), terminology()...)
 	was := map[string]object{}
 	for _, o := range earlier {
 		was[fmt.Sprint(o["resourceType"], "/", o["id"])] = o
 	}
 	var bodies [][]byte
-	created := map[string]int{}
 	put := func(reference string, o object, status int) []byte {
 		raw, err := json.Marshal(o)
 		if err != nil {
@@ -91,7 +103,6 @@ func population(t *testing.T) *served {
 	}
 	for i, o := range final {
 		reference := fmt.Sprint(o["resourceType"], "/", o["id"])
-		created[reference] = i
 		status := http.StatusCreated
 		if i%4 == 0 {
 			put(reference, was[reference], status)
@@ -286,10 +297,14 @@ func (s *served) smaller(q question) question {
 	return q
 }
 
-// ask checks many questions, each made from the seed and its number. KHAMXA_QUESTION=NUMBER asks one alone.
+// ask checks many questions, each made from the seed and its number. KHAMXA_SEED=NUMBER asks others, and
+// KHAMXA_QUESTION=NUMBER one alone.
 func (s *served) ask(t *testing.T, seed uint64, many int, make func(a *asker) question) {
 	t.Helper()
 	from, to := 0, many
+	if other, err := strconv.ParseUint(os.Getenv("KHAMXA_SEED"), 10, 64); err == nil {
+		seed = other
+	}
 	if only, err := strconv.Atoi(os.Getenv("KHAMXA_QUESTION")); err == nil {
 		from, to = only, only+1
 	}
@@ -298,6 +313,7 @@ func (s *served) ask(t *testing.T, seed uint64, many int, make func(a *asker) qu
 	group.SetLimit(4)
 	var mu sync.Mutex
 	found, empty, wrong := 0, 0, 0
+	shown := map[string]int{}
 	for n := from; n < to; n++ {
 		group.Go(func() error {
 			q := make(s.asker(seed, uint64(n)))
@@ -308,6 +324,8 @@ func (s *served) ask(t *testing.T, seed uint64, many int, make func(a *asker) qu
 			found += len(want)
 			if len(want) == 0 {
 				empty++
+			} else {
+				s.shows(q, shown)
 			}
 			if err == nil {
 				return nil
@@ -324,8 +342,52 @@ func (s *served) ask(t *testing.T, seed uint64, many int, make func(a *asker) qu
 	if wrong > 40 {
 		t.Errorf("%d more are answered wrongly", wrong-40)
 	}
+	t.Logf("questions that found something with: %v", shown)
+	if to-from >= questions {
+		for _, what := range []string{
+			"token", "string", "reference", "date", "number", "quantity", "uri", "composite", "chain", "chain of chains", "_has", "sort by several", ":missing", ":exact", ":contains", ":not", ":text",
+			":of-type", ":identifier", ":Patient", ":below", ":above", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap", "or", "and",
+		} {
+			if shown[what] < 3 {
+				t.Errorf("only %d questions found something with %s", shown[what], what)
+			}
+		}
+	}
 	if to-from > 1 && empty > (to-from)/2 {
 		t.Errorf("%d of %d questions find nothing: they show too little", empty, to-from)
+	}
+}
+
+// shows counts what a question is made of.
+func (s *served) shows(q question, count map[string]int) {
+	if len(q.sort) > 1 {
+		count["sort by several"]++
+	}
+	if len(q.conditions) > 1 {
+		count["and"]++
+	}
+	for _, c := range q.conditions {
+		if strings.HasPrefix(c.name, "_has:") {
+			count["_has"]++
+			continue
+		}
+		if links := strings.Count(c.name, "."); links > 0 {
+			count["chain"]++
+			if links > 1 {
+				count["chain of chains"]++
+			}
+			continue
+		}
+		code, modifier, _ := strings.Cut(c.name, ":")
+		kind := s.kind(q.types[0], code)
+		count[kind]++
+		count[":"+modifier]++
+		if prefix, _ := prefixed(c.value); kind == "date" || kind == "number" || kind == "quantity" {
+			count[prefix]++
+		}
+		if len(separated(c.value, ',')) > 1 {
+			count["or"]++
+		}
 	}
 }
 
