@@ -158,7 +158,7 @@ func (b *fhirBench) grow(ctx context.Context, observations int, first bool) erro
 		return fault.Wrap(err, fault.Internal, "khamxa.bench", "The Bundles cannot be found.")
 	}
 	slices.Sort(files)
-	before, resources, floor, took := b.imported, b.resources, b.floor.Took, b.floor.Resources
+	before, resources, floorTook, floorRows := b.imported, b.resources, b.floor.Took, b.floor.Resources
 	if err := b.bringIn(ctx, files, b.written); err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (b *fhirBench) grow(ctx context.Context, observations int, first bool) erro
 	}
 	at := fmt.Sprintf("_at_%d", observations)
 	b.figures.set("import_resources_per_s"+at, float64(b.resources-resources)/(b.imported-before).Seconds(), "importing up to that many Observations")
-	b.figures.set("floor_resources_per_s"+at, float64(b.floor.Resources-took)/(b.floor.Took-floor).Seconds(), "the floor up to there")
+	b.figures.set("floor_resources_per_s"+at, float64(b.floor.Resources-floorRows)/(b.floor.Took-floorTook).Seconds(), "the floor up to there")
 	return nil
 }
 
