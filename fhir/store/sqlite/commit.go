@@ -264,6 +264,7 @@ func (w *writer) checkExists(tx store.Transaction) error {
 
 // checkAbsent demands that nothing matches any of the queries but what is expected to.
 func (w *writer) checkAbsent(absent []store.Absence) error {
+	left := commitBudget
 	for i := range absent {
 		a := &absent[i]
 		if a.Query == nil {
@@ -272,7 +273,7 @@ func (w *writer) checkAbsent(absent []store.Absence) error {
 		if err := w.index.flush(w.conn); err != nil { // so that the search sees the commits of this batch
 			return err
 		}
-		found, err := firstMatches(w.conn, a)
+		found, err := firstMatches(w.conn, a, &left)
 		if err != nil {
 			return err
 		}

@@ -138,3 +138,32 @@ func checkWalk(t *testing.T, db *sqlite.DB, values string, pages int, want func(
 		}
 	}
 }
+
+// All writers wait while the conditions of a commit are looked at, so what one commit may look at is bounded for all its conditions together,
+// and what their links look at counts.
+func TestConditionsOfACommitAreBounded(t *testing.T) {
+	db := mustOpen(t, t.TempDir())
+	fillLarge(t, db, 900) // 891 with the code x
+	cases := []struct {
+		name, condition string
+		conditions      int
+		refused         bool
+	}{
+		{"some", "code=x&_content=nothing", 20, false},
+		{"many", "code=x&_content=nothing", 30, true},
+		{"some that chain", "subject:Basic.code=x&subject:Basic._content=nothing", 10, false},
+		{"many that chain", "subject:Basic.code=x&subject:Basic._content=nothing", 30, true},
+	}
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			tx := basicTx(fmt.Sprintf("new%d", i), "y")
+			for range c.conditions {
+				tx.Absent = append(tx.Absent, store.Absence{Query: request(t, "Basic", c.condition).Query})
+			}
+			_, err := db.Commit(t.Context(), tx)
+			if (err != nil) != c.refused || err != nil && !fault.Is(err, fault.TooCostly) {
+				t.Errorf("got %v, want refused: %v", err, c.refused)
+			}
+		})
+	}
+}

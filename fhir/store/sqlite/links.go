@@ -32,7 +32,8 @@ const (
 // related answers what links ask, for one search and its inner queries. It implements search.Related.
 type related struct {
 	f       *finder
-	looks   int // the finder's budget
+	looks   int  // the finder's budget
+	left    *int // what all conditions of a commit may still look at, since all writers wait; nil for a search, which has a deadline
 	answers map[question]bool
 	found   map[*search.Query]map[string]bool // by inner query: all references that a link holds for; nil for too many
 	changed map[*search.Query]*lately
@@ -59,6 +60,17 @@ func newRelated(f *finder) *related {
 		f: f, looks: f.budget, answers: map[question]bool{},
 		found: map[*search.Query]map[string]bool{}, changed: map[*search.Query]*lately{},
 	}
+}
+
+// look takes one resource that is read off what a commit may look at.
+func (r *related) look() error {
+	if r.left == nil {
+		return nil
+	}
+	if *r.left--; *r.left < 0 {
+		return tooMuchToCheck()
+	}
+	return nil
 }
 
 // ways gives the ways of the query's links whose inner queries find few resources; all is false when another link is left.
@@ -134,6 +146,9 @@ func (r *related) findFirst(l *search.Link, inner *search.Query) (map[string]boo
 	f.bare = !l.Reverse
 	needs, matches := map[string]bool{}, 0
 	err = f.each(func(c candidate) error {
+		if err := r.look(); err != nil {
+			return err
+		}
 		h, ok, err := f.match(c)
 		if err != nil || !ok {
 			return err
@@ -210,6 +225,9 @@ func (r *related) lately(inner *search.Query) (*lately, error) {
 
 // satisfying is the resource at the search's position if it may be seen and satisfies the query, else nil.
 func (r *related) satisfying(typ, id string, q *search.Query) (*fhir.Resource, error) {
+	if err := r.look(); err != nil {
+		return nil, err
+	}
 	v, err := versionAt(r.f.conn, typ, id, r.f.at)
 	if err != nil || v.Deleted || v.Body == nil || !store.Visible(r.f.within, v.Holder) {
 		return nil, err
@@ -282,6 +300,9 @@ func (r *related) pointing(reference string, by *search.Param, inner *search.Que
 	f.bare = true
 	found, looks := false, min(pointLooks, r.looks)
 	err = f.each(func(c candidate) error {
+		if err := r.look(); err != nil {
+			return err
+		}
 		if looks--; looks < 0 {
 			return fault.New(fault.TooCostly, "store.Search",
 				"The search would look at too many resources that point to one and the same. Narrow what is asked of them.")

@@ -18,6 +18,7 @@ const (
 	totalBudget    = 200_000 // for counting all matches; then an accurate total is refused
 	estimateBudget = 20_000  // for estimating how many there are, when they are too many to count
 	absentBudget   = 1_000   // for a condition of a commit, since all writers wait for it; then it is refused
+	commitBudget   = 20_000  // for all conditions of a commit, with what their links look at
 )
 
 // finder is one search at one position of the log.
@@ -280,11 +281,14 @@ func (f *finder) rows(limit int) (rows int, err error) {
 	return rows, nil
 }
 
-// firstMatches finds current matches of a condition of a commit: all, up to two more than it expects.
-func firstMatches(conn *lite.Conn, a *store.Absence) ([]store.Version, error) {
+// firstMatches finds current matches of a condition of a commit: all, up to two more than it expects. left is what the conditions of the
+// commit may still look at.
+func firstMatches(conn *lite.Conn, a *store.Absence, left *int) ([]store.Version, error) {
 	few := *a.Query
 	few.Count, few.Sort = len(a.Except)+2, nil
 	f := &finder{conn: conn, q: &few, within: a.Within, at: noSeq, applied: noSeq, budget: absentBudget}
+	f.related = newRelated(f)
+	f.related.left = left
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
@@ -292,13 +296,19 @@ func firstMatches(conn *lite.Conn, a *store.Absence) ([]store.Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	if next != nil && len(hits) < few.Count {
-		return nil, fault.Newf(fault.TooCostly, opCommit,
-			"The condition would look at more than %d resources. Use one that names a business identifier.", absentBudget)
+	*left -= absentBudget - max(f.budget, 0)
+	if next != nil && len(hits) < few.Count || *left < 0 {
+		return nil, tooMuchToCheck()
 	}
 	var found []store.Version
 	for i := range hits {
 		found = append(found, hits[i].cur.version(hits[i].body))
 	}
 	return found, nil
+}
+
+func tooMuchToCheck() error {
+	return fault.Newf(fault.TooCostly, opCommit,
+		"The condition would look at more than %d resources, or all conditions of the transaction at more than %d. Use conditions that name a business identifier.",
+		absentBudget, commitBudget)
 }
