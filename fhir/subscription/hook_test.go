@@ -1,6 +1,7 @@
 package subscription_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -217,6 +218,55 @@ func TestConfined(t *testing.T) {
 		w.put("x", glucose("ours"), strings.Replace(glucose("theirs"), "Patient/a", "Patient/b", 1), strings.Replace(glucose("nobodys"), "Patient/a", "Patient/c", 1))
 		if diff := cmp.Diff("ours", w.receiver.ids()); diff != "" || len(w.audited) != 1 {
 			t.Errorf("told of %s, audited %d", w.receiver.ids(), len(w.audited))
+		}
+	})
+}
+
+// TestOtherRecord: what was written while it was in the record of somebody out of reach is not told when it has come within reach since, and
+// what has been erased since is told to nobody.
+func TestOtherRecord(t *testing.T) {
+	patient := func(id, org string) string {
+		return `{"resourceType":"Patient","id":"` + id + `","managingOrganization":{"reference":"Organization/` + org + `"}}`
+	}
+	of := func(id, patient string) string { return strings.Replace(glucose(id), "Patient/a", "Patient/"+patient, 1) }
+	run(t, func(t *testing.T, w *world) {
+		w.access[program] = subscription.Access{Within: []string{"Organization/here"}, Allows: func(string) bool { return true }}
+		w.put("x", patient("a", "here"), patient("b", "there"))
+		w.put(program, hookWithBody("s"))
+		w.stop()
+		w.putOnly("x", of("moved", "b"))
+		w.putOnly("x", of("moved", "a"))
+		w.start()
+		if all := w.receiver.all(); len(all) != 1 || strings.Contains(fmt.Sprint(all), "Patient/b") {
+			t.Errorf("told of %v", all)
+		}
+	})
+	run(t, func(t *testing.T, w *world) {
+		w.put("x", patient("a", "here"))
+		w.put(program, hookWithBody("s"))
+		w.receiver.answers(func(int) (int, http.Header) { return http.StatusServiceUnavailable, nil })
+		w.put("x", glucose("one"))
+		tried := len(w.receiver.all())
+		if _, err := w.db.Purge(t.Context(), store.Purge{Author: "x", Patient: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := len(w.receiver.all()); tried == 0 || n != tried {
+			t.Errorf("sent %d times before the purge, and %d times after it", tried, n-tried)
+		}
+	})
+	// One word over a WebSocket stands for all, but only for those that the program may hear of.
+	run(t, func(t *testing.T, w *world) {
+		w.access[program] = subscription.Access{Within: []string{"Organization/here"}, Allows: func(string) bool { return true }}
+		w.put("x", patient("a", "here"), patient("b", "there"))
+		w.put(program, asked("s", `"type":"websocket"`))
+		w.stop()
+		w.putOnly("x", of("ours", "a"))
+		w.putOnly("x", of("theirs", "b"))
+		w.start()
+		if len(w.audited) != 1 || !strings.Contains(w.audited[0].Resource, "ours") {
+			t.Errorf("told of %v", w.audited)
 		}
 	})
 }

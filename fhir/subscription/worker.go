@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"khamxa/fhir"
+	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
 )
@@ -51,7 +52,7 @@ func (w *worker) run(ctx context.Context) {
 }
 
 // work tells what matches in the commits and moves the position behind them. A notification over a WebSocket says only that there is
-// something, so one is enough for all.
+// something, so one is enough for all: the last that the program may hear of.
 func (w *worker) work(ctx context.Context, list []*commit) error {
 	var last *change
 	for _, c := range list {
@@ -59,9 +60,17 @@ func (w *worker) work(ctx context.Context, list []*commit) error {
 			if !w.wants(ch) {
 				continue
 			}
-			if last = ch; w.def.channel == webSocket {
+			if w.def.channel == webSocket {
+				hears, err := w.hears(ctx, ch)
+				if err != nil {
+					return err
+				}
+				if hears {
+					last = ch
+				}
 				continue
 			}
+			last = ch
 			if err := w.tell(ctx, ch); err != nil {
 				return err
 			}
@@ -170,16 +179,42 @@ func (w *worker) deliver(ctx context.Context, ch *change) error {
 	return w.post(ctx, ch)
 }
 
-// sees reports whether the resource is within the program's reach now.
-func (w *worker) sees(ctx context.Context, access Access, ch *change) (bool, error) {
-	if access.Within == nil {
+// hears reports whether the program may be told of the change. That its rights are gone is left to deliver.
+func (w *worker) hears(ctx context.Context, ch *change) (bool, error) {
+	access, err := w.Access(ctx, w.state.Author)
+	switch {
+	case err != nil && ended(err):
 		return true, nil
+	case err != nil:
+		return false, err
 	}
+	return w.sees(ctx, access, ch)
+}
+
+// sees reports whether the resource is within the program's reach now, and that version of it: one that has been erased is nobody's to
+// see, and one from when the resource was in another patient's record goes with that patient.
+func (w *worker) sees(ctx context.Context, access Access, ch *change) (bool, error) {
 	v, err := w.Store.ReadVersion(ctx, ch.Type, ch.ID, ch.VersionID)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
 		return false, nil
 	}
-	return err == nil && store.Visible(access.Within, v.Holder), err
+	if err != nil || v.Body == nil || !store.Visible(access.Within, v.Holder) {
+		return false, err
+	}
+	if access.Within == nil || ch.Type == "Patient" {
+		return true, nil
+	}
+	patients := search.Extract(ch.resource()).Patients
+	for _, id := range patients {
+		p, err := w.Store.Read(ctx, "Patient", id)
+		switch {
+		case err == nil && store.Visible(access.Within, p.Holder), fault.Is(err, fault.Gone):
+			return true, nil
+		case err != nil && !fault.Is(err, fault.NotFound):
+			return false, err
+		}
+	}
+	return len(patients) == 0, nil
 }
 
 // end writes down that the subscription is over. A client that writes it again at the same moment wins.
