@@ -127,8 +127,11 @@ func (s *server) record(ctx context.Context, c *call, a answer, err error) error
 	}
 	switch fault.CodeOf(err) {
 	case "", fault.Forbidden, fault.NotFound, fault.Gone, fault.Unknown:
+	case fault.Precondition: // which tells what a condition matches
 	default:
-		return nil // nothing was seen or changed, and nobody tried what they may not
+		if c.rt.code != "patch" { // what one is refused for tells what is there
+			return nil // nothing was seen or changed, and nobody tried what they may not
+		}
 	}
 	e := Event{
 		Time: s.Clock().UTC(), Author: c.access.Author, Interaction: c.rt.code, Type: clip(c.typ), ID: clip(c.id),

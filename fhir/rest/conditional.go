@@ -58,9 +58,6 @@ func (c *call) criteria(values url.Values, at string) (*condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q, err = c.mayAsk(q); err != nil {
-		return nil, err
-	}
 	cond := &condition{query: q, name: at, undo: "changed", most: 1}
 	switch {
 	case at != "":

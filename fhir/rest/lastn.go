@@ -19,6 +19,7 @@ import (
 const (
 	mostLast    = 20_000
 	mostLastMax = 1_000
+	mostLastOf  = 64 << 20 // bytes of them
 )
 
 // lastn gives the most recent observations of each code: max of them (1 if it is not given), and more where the last ones have the same
@@ -34,6 +35,7 @@ func (s *server) lastn(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	var all []observed
+	size := 0
 	req := store.SearchRequest{Query: q, Within: c.access.Within}
 	for {
 		page, err := s.Store.Search(ctx, req)
@@ -46,9 +48,10 @@ func (s *server) lastn(ctx context.Context, c *call) (answer, error) {
 				return answer{}, err
 			}
 			all = append(all, o)
+			size += len(v.Body)
 		}
-		if len(all) > mostLast {
-			return answer{}, fault.Newf(fault.TooCostly, "rest.lastn", "There are more than %d observations to choose from; ask for a category, a code or a period.", mostLast)
+		if len(all) > mostLast || size > mostLastOf {
+			return answer{}, fault.Newf(fault.TooCostly, "rest.lastn", "There are more than %d observations to choose from, or more than %d MiB of them; ask for a category, a code or a period.", mostLast, mostLastOf>>20)
 		}
 		if page.Next == "" {
 			break

@@ -11,6 +11,7 @@ import (
 
 	"khamxa/fhir/rest"
 	"khamxa/fhir/store"
+	"khamxa/internal/fault"
 )
 
 const asJSONPatch = "Content-Type: application/json-patch+json"
@@ -74,6 +75,22 @@ func TestPatch(t *testing.T) {
 		s.do(anybody, "PATCH", "/Patient?"+key, first, asJSONPatch).refused(412, "conflict", "", "More than one")
 		s.do(anybody, "DELETE", "/Patient/p", "").is(204)
 		s.do(anybody, "PATCH", "/Patient/p", first, asJSONPatch).refused(410, "deleted", "")
+	})
+	t.Run("a refusal that tells what is there is in the audit trail", func(t *testing.T) {
+		s := start(t)
+		s.put("Patient", "p", known("p", "1", "An", stationA))
+		s.seen()
+		s.do(anybody, "PATCH", "/Patient/p", `[{"op":"test","path":"/id","value":"x"}]`, asJSONPatch).is(412)
+		s.do(anybody, "PATCH", "/Patient/p", `[{"op":"test","path":"/active","value":true}]`, asJSONPatch).is(400)
+		s.do(anybody, "PUT", "/Patient?"+key, known("", "1", "An", stationA), `If-None-Match: *`).is(412)
+		var told []string
+		for _, e := range s.seen() {
+			told = append(told, e.Interaction+" "+e.Type+"/"+e.ID+" "+string(e.Outcome))
+		}
+		want := []string{"patch Patient/p " + string(fault.Precondition), "patch Patient/p " + string(fault.Invalid), "update Patient/ " + string(fault.Precondition)}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Error("(-want +got)\n" + diff)
+		}
 	})
 	t.Run("reading is needed too", func(t *testing.T) {
 		s.in(t)

@@ -26,6 +26,8 @@ type everything struct {
 	size    int
 	seen    map[string]bool // references that were met: in the record, or followed
 	outward []string        // references to follow
+
+	truncated bool // not all of what the record refers to fits on the page
 }
 
 // ofEncounter makes the question one about an encounter: of its patient's record, what refers to it. An encounter of no patient has no
@@ -111,12 +113,7 @@ func (e *everything) take(v *store.Version, refs []string) {
 	e.found = append(e.found, *v)
 	e.size += len(v.Body)
 	e.seen[v.Type+"/"+v.ID] = true
-	for _, ref := range refs {
-		if !e.seen[ref] && e.follows(ref) {
-			e.seen[ref] = true
-			e.outward = append(e.outward, ref)
-		}
-	}
+	e.follow(refs)
 }
 
 // follows reports whether a reference leads to what goes with a record although it is not in it: what is about no person, and files. Other
@@ -159,38 +156,56 @@ func (e *everything) references(r *fhir.Resource) (refs []string) {
 	return refs
 }
 
-// outside reads what the record refers to, and what that refers to, within the caller's reach.
+// outside reads what the record refers to, and what that refers to, within the caller's reach and up to what a page holds.
 func (e *everything) outside(ctx context.Context) (included []store.Version, err error) {
+	const atOnce = 100
+	size := 0
 	for range mostRounds {
 		refs := e.outward
 		e.outward = nil
-		if len(refs) == 0 {
-			break
-		}
-		refs = refs[:min(len(refs), store.MaxReadAt)]
-		list, err := e.s.Charts.ReadAt(ctx, e.at, refs)
-		if err != nil {
-			return nil, err
-		}
-		for i := range list {
-			v := &list[i]
-			if !store.Visible(e.c.access.Within, v.Holder) || v.Updated.Before(e.asked.since) {
-				continue
+		for some := range slices.Chunk(refs, atOnce) {
+			if len(included) >= mostEverything || size > mostBytes {
+				e.truncated = true
+				return included, nil
 			}
-			r, err := fhir.Parse(v.Body)
+			list, err := e.s.Charts.ReadAt(ctx, e.at, some)
 			if err != nil {
-				return nil, fault.Wrap(err, fault.Internal, "rest.outside", "A stored resource cannot be read. It has been written to the log.")
+				return nil, err
 			}
-			included = append(included, *v)
-			for _, ref := range e.references(r) {
-				if !e.seen[ref] && e.follows(ref) {
-					e.seen[ref] = true
-					e.outward = append(e.outward, ref)
+			for i := range list {
+				v := &list[i]
+				if !store.Visible(e.c.access.Within, v.Holder) || v.Updated.Before(e.asked.since) {
+					continue
 				}
+				if err := e.include(v); err != nil {
+					return nil, err
+				}
+				included = append(included, *v)
+				size += len(v.Body)
 			}
 		}
 	}
 	return included, nil
+}
+
+// include notes what an included resource refers to.
+func (e *everything) include(v *store.Version) error {
+	r, err := fhir.Parse(v.Body)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "rest.include", "A stored resource cannot be read. It has been written to the log.")
+	}
+	e.follow(e.references(r))
+	return nil
+}
+
+// follow takes the references that lead on, each once.
+func (e *everything) follow(refs []string) {
+	for _, ref := range refs {
+		if !e.seen[ref] && e.follows(ref) {
+			e.seen[ref] = true
+			e.outward = append(e.outward, ref)
+		}
+	}
 }
 
 // page writes the Bundle. What the question is about comes first.
@@ -230,6 +245,9 @@ func (e *everything) page(included []store.Version, next int64, whole bool) (ans
 	for _, v := range included {
 		b.found(e.c.base, v, "include")
 		a.shown = append(a.shown, v.Type+"/"+v.ID)
+	}
+	if e.truncated {
+		b.outcome(fhir.OutcomeOf(notices(nil, true)...))
 	}
 	a.body = b.end()
 	return a, nil

@@ -38,9 +38,6 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err := q.Resolve(ctx, s.terms); err != nil {
 		return answer{}, err
 	}
-	if q, err = c.mayAsk(q); err != nil {
-		return answer{}, err
-	}
 	req.Query, req.Within = q, c.access.Within
 	req.Readable = func(typ string) bool { return c.access.allows(typ, Read) }
 	page, err := s.Store.Search(ctx, req)
@@ -100,7 +97,7 @@ func (s *server) searchLinks(c *call, q *search.Query, page *store.Page) ([]link
 	return append(links, link{"next", address + "?" + pageParam + "=" + next}), err
 }
 
-// question reads what is asked: a first page from the parameters, another one from its link.
+// question reads what is asked, and may be: a first page from the parameters, another one from its link.
 func (s *server) question(c *call) (*search.Query, store.SearchRequest, []string, error) {
 	var req store.SearchRequest
 	p, resumed, err := s.resume(c)
@@ -129,6 +126,9 @@ func (s *server) question(c *call) (*search.Query, store.SearchRequest, []string
 		return nil, req, nil, fault.Newf(fault.Invalid, "rest.question", "The search has %d parameters; %d are the most.", n, mostParams)
 	}
 	q, err := c.parse(values)
+	if err == nil {
+		q, err = c.mayAsk(q)
+	}
 	return q, req, ignored, err
 }
 

@@ -174,13 +174,12 @@ func (w *write) answer() answer {
 	switch v := w.existing; {
 	case w.change.Method == store.Delete:
 		a.status = http.StatusNoContent
-		if w.skip {
-			return a
-		}
 		for _, one := range each([]*write{w}) {
-			a.shown = append(a.shown, one.done.Type+"/"+one.done.ID)
+			if !one.skip {
+				a.shown = append(a.shown, one.done.Type+"/"+one.done.ID)
+			}
 		}
-		if len(w.more) == 0 {
+		if len(w.more) == 0 && !w.skip {
 			a.version = &store.Version{Type: w.done.Type, ID: w.done.ID, VersionID: w.done.VersionID, Updated: w.done.Updated}
 		}
 		return a

@@ -38,7 +38,7 @@ type CompartmentRequest struct {
 	Count   int   // 1 to MaxCompartment; 0 means MaxCompartment
 }
 
-// CompartmentPage is one page at one position of the log. Next is 0 on the last one. A resource that left the compartment after At is
+// CompartmentPage is one page at one position of the log, of at most MaxPage bytes and one resource. Next is 0 on the last one. A resource that left the compartment after At is
 // left out of later pages.
 type CompartmentPage struct {
 	At        Seq

@@ -89,11 +89,12 @@ const (
 
 // Limits of reading.
 const (
-	MaxIncluded = 1_000  // resources that _include and _revinclude add to one page; Page.Truncated tells when there were more
-	MaxRounds   = 8      // steps of :iterate from a match; Page.Truncated tells when they led further
-	MaxSorted   = 20_000 // candidates of a search whose order no index gives; TooCostly past it
-	MaxHistory  = 1_000  // versions in one answer of History
-	MaxEntries  = 10_000 // commits in one answer of Entries
+	MaxIncluded = 1_000    // resources that _include and _revinclude add to one page; Page.Truncated tells when there were more
+	MaxPage     = 24 << 20 // bytes of a page's matches, and of what is included with them; past it the page is cut short
+	MaxRounds   = 8        // steps of :iterate from a match; Page.Truncated tells when they led further
+	MaxSorted   = 20_000   // candidates of a search whose order no index gives; TooCostly past it
+	MaxHistory  = 1_000    // versions in one answer of History
+	MaxEntries  = 10_000   // commits in one answer of Entries
 )
 
 // Transaction is what one Commit writes, all or nothing, in the order given. A resource may appear once. Deleting what is
@@ -182,7 +183,7 @@ type Page struct {
 	At        Seq
 	Matches   []Version
 	Included  []Version
-	Truncated bool // more than MaxIncluded resources were to be included, or :iterate led further than MaxRounds
+	Truncated bool // more than MaxIncluded resources or MaxPage bytes were to be included, or :iterate led further than MaxRounds
 	Next      string
 	Total     int
 }

@@ -39,6 +39,7 @@ func (db *DB) Compartment(ctx context.Context, q store.CompartmentRequest) (stor
 
 // compartment fills the page. One more than is asked for is looked for, to know whether there is a next.
 func compartment(conn *lite.Conn, q store.CompartmentRequest, page *store.CompartmentPage) error {
+	size := 0
 	for after := q.After; ; {
 		var members []current
 		err := run(conn, "SELECT "+currentColumns+" FROM member m JOIN res r ON r.rid = m.rid WHERE m.patient = ? AND m.rid > ? ORDER BY m.rid LIMIT 256",
@@ -60,11 +61,12 @@ func compartment(conn *lite.Conn, q store.CompartmentRequest, page *store.Compar
 				after = m.rid
 				continue
 			}
-			if len(page.Resources) == q.Count {
+			if len(page.Resources) == q.Count || size > store.MaxPage {
 				page.Next = after
 				return nil
 			}
 			page.Resources = append(page.Resources, v)
+			size += len(v.Body)
 			after = m.rid
 		}
 	}

@@ -21,7 +21,8 @@ type inclusion struct {
 	seen     map[string]bool                // "Type/id" that is on the page or was looked at
 	round    []included                     // what the last round found
 	list     []store.Version
-	full     bool // there was more than MaxIncluded, or further than MaxRounds
+	size     int  // bytes of the list
+	full     bool // there was more than MaxIncluded or MaxPage, or further than MaxRounds
 }
 
 // included is a resource that includes are followed from.
@@ -99,11 +100,12 @@ func (in *inclusion) add(v store.Version, res *fhir.Resource) (err error) {
 	switch {
 	case v.Deleted || v.Body == nil || !store.Visible(in.f.within, v.Holder):
 		return nil
-	case len(in.list) >= store.MaxIncluded:
+	case len(in.list) >= store.MaxIncluded || in.size > store.MaxPage:
 		in.full = true
 		return nil
 	}
 	in.list = append(in.list, v)
+	in.size += len(v.Body)
 	if !in.again() {
 		return nil
 	}

@@ -82,13 +82,14 @@ func (f *finder) inKeptOrder(from cursor) (hits []hit, next *cursor, err error) 
 			if err != nil {
 				return nil, nil, err
 			}
-			if ok && len(hits) == f.q.Count {
+			if ok && f.full(len(hits)) {
 				end := &hits[len(hits)-1]
 				values, err := sortValues(end)
 				return hits, &cursor{RID: end.cur.rid, Values: values}, err
 			}
 			if ok {
 				hits = append(hits, h)
+				f.size += len(h.body)
 			}
 			start = list[i]
 		}

@@ -51,7 +51,7 @@ func openCursor(text string, keys int) (cursor, error) {
 type ranked struct {
 	candidate
 	values []string
-	hit    hit // only while walking
+	hit    hit // only of one that goes on the page at once
 }
 
 // order compares two matches as the query's sort keys say; a missing value comes last in either direction, and the order of
@@ -140,7 +140,7 @@ func (f *finder) sortedInMemory(from cursor) (hits []hit, next *cursor, all int,
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	all = len(list)
+	all, f.size = len(list), 0
 	slices.SortFunc(list, func(a, b ranked) int { return order(f.q.Sort, &a, &b) })
 	if len(from.Values) > 0 {
 		last := ranked{candidate: candidate{rid: from.RID}, values: from.Values}
@@ -160,6 +160,9 @@ func (f *finder) sortedInMemory(from cursor) (hits []hit, next *cursor, all int,
 			return nil, nil, 0, err
 		}
 		hits = append(hits, h)
+		if f.size += len(h.body); f.full(i+1) && i+1 < len(list) {
+			return hits, &cursor{RID: list[i].rid, Values: list[i].values}, all, nil
+		}
 	}
 	return hits, next, all, nil
 }

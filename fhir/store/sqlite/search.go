@@ -31,6 +31,8 @@ type finder struct {
 	parts   []*part
 	related *related // what links ask; shared by the finders of the inner queries
 	bare    bool     // bodies are not wanted of what matches without being read
+	size    int      // bytes of the page's matches
+	most    int      // bytes after which the page takes no more; 0: no limit
 	budget  int
 	counts  int // budget for counting all matches
 	guess   int // budget for estimating them
@@ -78,7 +80,7 @@ func (db *DB) Search(ctx context.Context, q store.SearchRequest) (store.Page, er
 		}
 		f := &finder{
 			conn: conn, q: q.Query, within: q.Within, at: q.At, applied: store.Seq(applied),
-			budget: pageBudget, counts: totalBudget, guess: estimateBudget,
+			budget: pageBudget, counts: totalBudget, guess: estimateBudget, most: store.MaxPage,
 		}
 		if f.at == 0 {
 			f.at = f.applied
@@ -167,6 +169,9 @@ func (f *finder) reach(typ string) []string {
 	return slices.Compact(keys)
 }
 
+// full reports whether a page with that many matches takes no more.
+func (f *finder) full(hits int) bool { return hits == f.q.Count || f.most > 0 && f.size > f.most }
+
 // inOrder finds matches after a rid in the order of creation. When the budget ends first, next continues where it ended.
 func (f *finder) inOrder(after int64) (hits []hit, next *cursor, err error) {
 	if f.q.Count == 0 {
@@ -188,11 +193,12 @@ func (f *finder) inOrder(after int64) (hits []hit, next *cursor, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if ok && len(hits) == f.q.Count {
+		if ok && f.full(len(hits)) {
 			return hits, &cursor{RID: hits[len(hits)-1].cur.rid}, nil
 		}
 		if ok {
 			hits = append(hits, h)
+			f.size += len(h.body)
 		}
 		after = c.rid
 	}

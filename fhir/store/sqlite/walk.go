@@ -141,6 +141,7 @@ type walkPage struct {
 // walked finds the page after from by walking; nil when that is not possible.
 func (f *finder) walked(from cursor, budget int) (*walkPage, error) {
 	page := &walkPage{f: f, from: from, budget: budget}
+	f.size = 0
 	if len(f.parts) != 1 {
 		return nil, nil
 	}
@@ -183,6 +184,7 @@ func (p *walkPage) group(w *walker, value string, keys []string, only bool) erro
 		p.budget--
 		r, ok, err := w.match(rid, value, only)
 		if ok {
+			r.hit = hit{} // bodies of so many are not held
 			list = append(list, r)
 		}
 		return err
@@ -190,7 +192,9 @@ func (p *walkPage) group(w *walker, value string, keys []string, only bool) erro
 	if err != nil {
 		return err
 	}
-	p.addSorted(list)
+	if err := p.addSorted(list); err != nil {
+		return err
+	}
 	again := len(p.from.Values) > 0 && p.from.Values[0] == value // the page began in this group, and must get beyond it
 	if p.budget < 0 && !p.full && !again {
 		p.cut, p.next = true, &cursor{RID: noSeq, Values: make([]string, len(p.f.q.Sort))}
@@ -272,26 +276,31 @@ func (w *walker) match(rid int64, value string, only bool) (r ranked, ok bool, e
 
 // add puts the next match on the page.
 func (p *walkPage) add(r *ranked) {
-	if len(p.hits) == p.f.q.Count {
+	if p.f.full(len(p.hits)) {
 		p.full = true
 		return
 	}
 	p.hits = append(p.hits, r.hit)
+	p.f.size += len(r.hit.body)
 	p.next = &cursor{RID: r.rid, Values: r.values}
 }
 
-// addSorted puts matches on the page, in their order and behind the place that it begins at.
-func (p *walkPage) addSorted(list []ranked) {
+// addSorted puts matches on the page, in their order and behind the place that it begins at. It reads them again.
+func (p *walkPage) addSorted(list []ranked) (err error) {
 	slices.SortFunc(list, func(a, b ranked) int { return order(p.f.q.Sort, &a, &b) })
 	last := ranked{candidate: candidate{rid: p.from.RID}, values: p.from.Values}
 	for i := range list {
 		if len(p.from.Values) > 0 && order(p.f.q.Sort, &list[i], &last) <= 0 {
 			continue
 		}
+		if list[i].hit, _, err = p.f.match(list[i].candidate); err != nil {
+			return err
+		}
 		if p.add(&list[i]); p.full {
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // rest takes the matches that have no value of the first sort key.
@@ -339,12 +348,15 @@ func (p *walkPage) gatherRest() error {
 		}
 		r, ok, err := p.without(c)
 		if ok {
+			r.hit = hit{}
 			list = append(list, r)
 		}
 		return err
 	})
-	p.addSorted(list)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.addSorted(list)
 }
 
 // without decides whether a candidate matches and has no value of the first sort key.

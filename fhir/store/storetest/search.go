@@ -24,6 +24,7 @@ var searchTests = []test{
 	{"count zero asks for the total", countZero},
 	{"include shows the state of the page", includeState},
 	{"includes have a limit and tell", includeLimit},
+	{"pages of large resources are cut short", largePages},
 	{"broken page links are refused", brokenLinks},
 	{"a deadline ends a search", deadline},
 }
@@ -302,6 +303,30 @@ func includeLimit(s *suite) {
 	s.wantCode(err, "")
 	s.equal("included", len(page.Included), store.MaxIncluded)
 	s.equal("Truncated", page.Truncated, true)
+}
+
+// largePages reads resources of which a page, and what it includes, would be larger than MaxPage.
+func largePages(s *suite) {
+	const size, n = store.MaxPage / 4, 7
+	padding := strings.Repeat("x", size)
+	s.commit(put(patient("p", "tyt-a")))
+	for i := range n {
+		id := "o" + itoa(i)
+		s.commit(put(strings.Replace(observation(id, "p", 1+i), `"status"`, `"note":[{"text":"`+padding+`"}],"status"`, 1)))
+	}
+	for _, values := range []string{"_count=200", "_count=200&_sort=_lastUpdated", "_count=200&_sort=date", "_count=200&_sort=date,_id"} {
+		if pages := s.walk("Observation", values); len(pages) != 2 || strings.Join(pages, " ") != "o0 o1 o2 o3 o4 o5 o6" {
+			s.Errorf("%s: %q", values, pages)
+		}
+	}
+	page, err := s.Search(s.Context(), store.SearchRequest{Query: s.query("Patient", "_revinclude=Observation:subject")})
+	s.wantCode(err, "")
+	s.equal("included", len(page.Included) < n, true)
+	s.equal("Truncated", page.Truncated, true)
+	chart, err := s.Compartment(s.Context(), store.CompartmentRequest{Patient: "p"})
+	s.wantCode(err, "")
+	s.equal("of a chart", len(chart.Resources) < n && chart.Next != 0, true)
+	s.equal("the whole chart", len(strings.Fields(s.record(store.CompartmentRequest{Patient: "p"}))), n+1)
 }
 
 func brokenLinks(s *suite) {
