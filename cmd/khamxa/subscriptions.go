@@ -23,7 +23,7 @@ const subscriptionType = "Subscription"
 // startSubscriptions begins to serve R4 Subscriptions. stopSubscriptions ends it.
 func (s *service) startSubscriptions(ctx context.Context) (err error) {
 	s.subscriptions, err = subscription.New(subscription.Options{
-		Store: s.core.store, Log: s.core.store, Records: s.core.store, Logger: s.core.log, Clock: s.core.clock,
+		Store: s.core.store, Log: s.core.store, Charts: s.core.store, Records: s.core.store, Logger: s.core.log, Clock: s.core.clock,
 		Access: subscriberAccess(s.core.staff), Hooks: s.set.hooks(), Audit: s.trail.notified,
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *server) metadata(_ context.Context, c *call) (answer, error) {
 		String("fhirVersion", "4.0.1").
 		Strings("format", mediaType, "json").
 		Strings("patchFormat", s.patchFormats()...).
-		Raw("rest", s.capabilities).
+		Raw("rest", s.restOf(c.base)).
 		Bytes()
 	return answer{status: http.StatusOK, body: body}, nil
 }
@@ -44,25 +44,46 @@ func (s *server) instantiates() []string {
 	return []string{"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"}
 }
 
-// capabilityStatement writes CapabilityStatement.rest from the tables that serve: the routes, and the search parameters that
+// capabilityStatement writes the members of CapabilityStatement.rest that are always the same, from the tables that serve: the routes, and the search parameters that
 // search.Parse accepts. There is no other list. https://hl7.org/fhir/R4/capabilitystatement.html
 func (s *server) capabilityStatement() []byte {
-	smart := fhir.Concept("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", "")
 	resources := make([]*fhir.Builder, 0, len(search.Types()))
 	reverse := reverseIncludes()
 	for _, typ := range search.Types() {
 		resources = append(resources, s.resourceCapability(typ, reverse[typ]))
 	}
-	rest := fhir.Build().
-		String("mode", "server").
-		Object("security", fhir.Build().Bool("cors", false).List("service", smart).
-			String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")).
+	return fhir.Build().
 		List("resource", resources...).
 		List("interaction", codes(s.routes, systemLevel)...).
 		List("searchParam", searchParams(search.Shared())...).
 		Strings("compartment", compartmentURLs()...).
-		List("operation", operations(s.routes, "")...)
-	return append(append([]byte{'['}, rest.Bytes()...), ']')
+		List("operation", operations(s.routes, "")...).
+		Bytes()
+}
+
+// restOf is CapabilityStatement.rest: what names this interface's own address, and then what is always the same. Where tokens and
+// WebSockets are is said in extensions (SMART App Launch 1, oauth-uris; R4, extension-capabilitystatement-websocket.html).
+func (s *server) restOf(base string) []byte {
+	host := strings.TrimSuffix(base, Prefix)
+	security := fhir.Build()
+	if s.TokenPath != "" {
+		security.List("extension", fhir.Build().
+			List("extension", fhir.Build().String("url", "token").String("valueUri", host+s.TokenPath)).
+			String("url", "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"))
+	}
+	security.Bool("cors", false).
+		List("service", fhir.Concept("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR", "")).
+		String("description", "OAuth 2 client credentials with SMART scopes (system/Observation.rs); see /.well-known/smart-configuration.")
+	rest := fhir.Build()
+	if s.SocketPath != "" {
+		rest.List("extension", fhir.Build().
+			String("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket").
+			String("valueUri", "ws"+strings.TrimPrefix(host, "http")+s.SocketPath))
+	}
+	own := rest.String("mode", "server").Object("security", security).Bytes()
+	out := append([]byte{'['}, own[:len(own)-1]...)
+	out = append(append(out, ','), s.capabilities[1:]...)
+	return append(out, ']')
 }
 
 // operations lists the operations of a resource type, or with "" those of the system, each once.

@@ -212,3 +212,21 @@ func tryInteraction(s *service, typ, code string) {
 		s.t.Errorf("%s lists %q, which no test knows", typ, code)
 	}
 }
+
+// TestAddressesInMetadata: where tokens and WebSockets are is said, on the host that the caller sees.
+func TestAddressesInMetadata(t *testing.T) {
+	s := start(t, func(o *rest.Options) { o.TokenPath, o.SocketPath = "/oauth/token", "/fhir/websocket" })
+	server := s.do(nobody, "GET", "/metadata", "").is(200).root.Get("rest").At(0)
+	host := strings.TrimSuffix(s.url, rest.Prefix)
+	token := server.Get("security").Get("extension").At(0).Get("extension").At(0)
+	if !token.Get("url").IsString("token") || !token.Get("valueUri").IsString(host+"/oauth/token") {
+		t.Errorf("the extension for tokens is %s", server.Get("security").Get("extension").Bytes())
+	}
+	if socket := server.Get("extension").At(0).Get("valueUri").String(); socket != "ws"+strings.TrimPrefix(host, "http")+"/fhir/websocket" {
+		t.Errorf("the WebSocket is at %s", socket)
+	}
+	bare := start(t).do(nobody, "GET", "/metadata", "").is(200).root.Get("rest").At(0)
+	if bare.Get("extension") != nil || bare.Get("security").Get("extension") != nil || !bare.Get("mode").IsString("server") || bare.Get("resource").Len() == 0 {
+		t.Errorf("%.300s", bare.Bytes())
+	}
+}

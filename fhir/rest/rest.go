@@ -106,6 +106,10 @@ type Options struct {
 	// Exports does the work of $export. nil: exports are not served.
 	Exports *bulk.Jobs
 
+	// TokenPath and SocketPath are where programs get tokens and hear of Subscriptions, paths beside Prefix on the same host
+	// ("/oauth/token"), for the CapabilityStatement; "" leaves them out.
+	TokenPath, SocketPath string
+
 	// Observe is told of each finished request. nil: nobody is told.
 	Observe func(f Finished)
 }

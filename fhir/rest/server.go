@@ -28,7 +28,7 @@ type server struct {
 	routes       []route
 	byPattern    map[string]*route // method + pattern
 	router       *chi.Mux
-	capabilities []byte // CapabilityStatement.rest
+	capabilities []byte // what is always the same of CapabilityStatement.rest
 	since        time.Time
 	terms        *terminology.Service
 }

@@ -60,7 +60,7 @@ func run(t *testing.T, f func(t *testing.T, w *world)) {
 		}()
 		w := &world{t: t, db: db, receiver: &receiver{}, access: map[string]subscription.Access{program: {Allows: func(string) bool { return true }}}}
 		w.options = subscription.Options{
-			Store: db, Log: db, Records: db, Logger: slog.New(slog.DiscardHandler), Clock: time.Now,
+			Store: db, Log: db, Charts: db, Records: db, Logger: slog.New(slog.DiscardHandler), Clock: time.Now,
 			Hooks: subscription.HookPrefixes([]string{"https://his.example"}), HTTP: &http.Client{Transport: w.receiver},
 			Access: func(_ context.Context, author string) (subscription.Access, error) {
 				w.mu.Lock()

@@ -228,7 +228,9 @@ func TestOtherRecord(t *testing.T) {
 	patient := func(id, org string) string {
 		return `{"resourceType":"Patient","id":"` + id + `","managingOrganization":{"reference":"Organization/` + org + `"}}`
 	}
-	of := func(id, patient string) string { return strings.Replace(glucose(id), "Patient/a", "Patient/"+patient, 1) }
+	of := func(id, patient string) string {
+		return strings.Replace(glucose(id), "Patient/a", "Patient/"+patient, 1)
+	}
 	run(t, func(t *testing.T, w *world) {
 		w.access[program] = subscription.Access{Within: []string{"Organization/here"}, Allows: func(string) bool { return true }}
 		w.put("x", patient("a", "here"), patient("b", "there"))

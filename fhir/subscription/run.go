@@ -96,6 +96,10 @@ func (r *runner) resume(ctx context.Context, v *store.Version) error {
 
 // follow handles the next changes of subscriptions.
 func (r *runner) follow(ctx context.Context, at store.Seq) (store.Seq, error) {
+	head, err := r.skip(ctx, at)
+	if err != nil || head > at {
+		return max(at, head), err
+	}
 	list, err := r.feed.after(ctx, at)
 	if err != nil {
 		return at, err
@@ -112,6 +116,23 @@ func (r *runner) follow(ctx context.Context, at store.Seq) (store.Seq, error) {
 		at = c.seq
 	}
 	return at, nil
+}
+
+// skip waits for a commit after the position and gives the head when nothing up to there is about subscriptions, so that nothing is
+// read where nobody has subscribed; 0 when something is.
+func (r *runner) skip(ctx context.Context, at store.Seq) (store.Seq, error) {
+	if err := r.Log.Await(ctx, at); err != nil {
+		return 0, err
+	}
+	head, err := r.Log.Head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	last, err := r.Charts.LastChange(ctx, "Subscription") // after the head: it knows of everything up to there
+	if err != nil || last > at {
+		return 0, err
+	}
+	return head, nil
 }
 
 // changed brings what runs in step with one change of a Subscription. Doing so twice is harmless.

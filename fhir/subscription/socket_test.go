@@ -26,7 +26,7 @@ func socketWorld(t *testing.T) (w *world, server *httptest.Server) {
 		t.Fatal(err)
 	}
 	d, err := subscription.New(subscription.Options{
-		Store: db, Log: db, Records: db, Logger: slog.New(slog.DiscardHandler), Clock: time.Now,
+		Store: db, Log: db, Charts: db, Records: db, Logger: slog.New(slog.DiscardHandler), Clock: time.Now,
 		Access: func(context.Context, string) (subscription.Access, error) {
 			return subscription.Access{Allows: func(string) bool { return true }}, nil
 		},

@@ -57,6 +57,7 @@ type Delivery struct {
 type Options struct {
 	Store   store.Store
 	Log     store.Log
+	Charts  store.Charts
 	Records records.Store
 	Logger  *slog.Logger
 	Clock   func() time.Time
@@ -85,7 +86,7 @@ type Dispatcher struct {
 
 // New makes a dispatcher; Run starts it. Errors are fault.Invalid for options that cannot be used.
 func New(o Options) (*Dispatcher, error) {
-	if o.Store == nil || o.Log == nil || o.Records == nil || o.Logger == nil || o.Clock == nil || o.Access == nil {
+	if o.Store == nil || o.Log == nil || o.Charts == nil || o.Records == nil || o.Logger == nil || o.Clock == nil || o.Access == nil {
 		return nil, fault.New(fault.Invalid, "subscription.New", "Subscriptions need a store, its log, records, a logger, a clock and a way to look up rights.")
 	}
 	if o.HTTP == nil {
