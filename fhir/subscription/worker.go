@@ -204,7 +204,7 @@ func (w *worker) sees(ctx context.Context, access Access, ch *change) (bool, err
 	if access.Within == nil || ch.Type == "Patient" {
 		return true, nil
 	}
-	patients := search.Extract(ch.resource()).Patients
+	patients := search.Patients(ch.resource())
 	for _, id := range patients {
 		p, err := w.Store.Read(ctx, "Patient", id)
 		switch {

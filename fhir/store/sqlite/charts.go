@@ -53,7 +53,7 @@ func compartment(conn *lite.Conn, q store.CompartmentRequest, page *store.Compar
 				after = m.rid
 				continue
 			}
-			v, err := memberAt(conn, m, page.At)
+			v, err := memberAt(conn, m, page.At, q.Within)
 			if err != nil {
 				return err
 			}
@@ -73,9 +73,9 @@ func compartment(conn *lite.Conn, q store.CompartmentRequest, page *store.Compar
 }
 
 // memberAt is the version of a member at a position of the log; Deleted if there was none.
-func memberAt(conn *lite.Conn, m *current, at store.Seq) (store.Version, error) {
+func memberAt(conn *lite.Conn, m *current, at store.Seq, within []string) (store.Version, error) {
 	if seqOf(m.place) > at {
-		return versionAt(conn, m.typ, m.id, at)
+		return versionAt(conn, m.typ, m.id, at, within)
 	}
 	if m.deleted {
 		return store.Version{Deleted: true}, nil
@@ -97,7 +97,7 @@ func (db *DB) ReadAt(ctx context.Context, at store.Seq, references []string) ([]
 			if ref.Kind != fhir.Local {
 				continue
 			}
-			v, err := versionAt(conn, ref.Type, ref.ID, at)
+			v, err := versionAt(conn, ref.Type, ref.ID, at, nil)
 			if err != nil {
 				return err
 			}

@@ -131,7 +131,7 @@ func (in *inclusion) forward(include search.Include, from included) error {
 		if !in.mayRead(typ) {
 			continue
 		}
-		v, err := versionAt(in.f.conn, typ, id, in.f.at)
+		v, err := versionAt(in.f.conn, typ, id, in.f.at, in.f.within)
 		if err != nil {
 			return err
 		}
@@ -142,8 +142,8 @@ func (in *inclusion) forward(include search.Include, from included) error {
 	return nil
 }
 
-// versionAt is the version of a resource at a position of the log; Deleted if there was none.
-func versionAt(conn *lite.Conn, typ, id string, at store.Seq) (store.Version, error) {
+// versionAt is the version of a resource at a position of the log; Deleted if there was none, or none that was the caller's to see.
+func versionAt(conn *lite.Conn, typ, id string, at store.Seq, within []string) (store.Version, error) {
 	v := store.Version{Deleted: true}
 	var cur current
 	err := run(conn, currentRow+"r.type = ? AND r.id = ?",
@@ -161,7 +161,33 @@ func versionAt(conn *lite.Conn, typ, id string, at store.Seq) (store.Version, er
 			v = old.version(blob(s, 4))
 			return nil
 		}, cur.rid, placeOf(at+1, 0))
-	return v, err
+	if err != nil || v.Deleted {
+		return v, err
+	}
+	if mine, err := wasVisible(conn, within, typ, v.Body); err != nil || !mine {
+		return store.Version{Deleted: true}, err
+	}
+	return v, nil
+}
+
+// wasVisible reports whether an older version is a confined caller's to see, of a resource whose holder today is within reach: it must not be
+// from the time when the resource was in the record of somebody who is out of reach. The versions of a Patient go with the Patient.
+func wasVisible(conn *lite.Conn, within []string, typ string, body []byte) (bool, error) {
+	if within == nil || typ == "Patient" || body == nil {
+		return true, nil
+	}
+	r, err := parseStored(body)
+	if err != nil {
+		return false, err
+	}
+	patients := search.Patients(r)
+	for _, id := range patients {
+		p, err := currentOf(conn, "Patient", id)
+		if err != nil || p.rid != 0 && store.Visible(within, p.holder) {
+			return err == nil, err
+		}
+	}
+	return len(patients) == 0, nil
 }
 
 // backward finds the resources that point to one.

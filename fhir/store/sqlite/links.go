@@ -228,7 +228,7 @@ func (r *related) satisfying(typ, id string, q *search.Query) (*fhir.Resource, e
 	if err := r.look(); err != nil {
 		return nil, err
 	}
-	v, err := versionAt(r.f.conn, typ, id, r.f.at)
+	v, err := versionAt(r.f.conn, typ, id, r.f.at, r.f.within)
 	if err != nil || v.Deleted || v.Body == nil || !store.Visible(r.f.within, v.Holder) {
 		return nil, err
 	}

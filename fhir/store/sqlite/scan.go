@@ -126,6 +126,11 @@ func (s *scan) take(row *lite.Stmt) error {
 			return err
 		}
 	}
+	if changed {
+		if mine, err := wasVisible(s.conn, q.Within, typ, body); err != nil || !mine {
+			return err
+		}
+	}
 	if q.Compartment || s.patients != nil {
 		if in, err := s.inCompartment(&cur, body, changed); err != nil || !in {
 			return err

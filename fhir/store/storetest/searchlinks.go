@@ -17,6 +17,7 @@ var searchLinkTests = []test{
 	{"chains and reverse chains over many", linksOverMany},
 	{"links are asked at the position of the page", linksAtPosition},
 	{"links do not look into what is out of reach", linksConfined},
+	{"what was in another record then is out of reach at that position", movedBetweenRecords},
 	{"several types in one list", severalTypes},
 	{"compartments", compartments},
 	{"conditions of a commit may have links", linkedConditions},
@@ -148,6 +149,35 @@ func linksConfined(s *suite) {
 	} {
 		s.equal(c.values+" within A", s.find(c.typ, c.values, holderA), c.a)
 		s.equal(c.values+" within B", s.find(c.typ, c.values, holderB), c.b)
+	}
+}
+
+// movedBetweenRecords asks at a position at which a resource was in the record of a patient out of reach, although it has come within reach
+// since.
+func movedBetweenRecords(s *suite) {
+	then := s.commit(put(patient("a", "tyt-a")), put(patient("b", "tyt-b")), put(observation("moved", "b", 1)),
+		put(strings.Replace(observation("own", "a", 1), `"status"`, `"hasMember":[{"reference":"Observation/moved"}],"status"`, 1))).Seq
+	s.commit(put(observation("moved", "a", 1)))
+	for _, c := range []struct {
+		what                      string
+		within                    []string
+		included, chained         string
+		record, scanned, searched string
+	}{
+		{"confined", []string{holderA}, "", "", "Patient/a@1 Observation/own@1", "Patient/a/1 Observation/own/1", "own"},
+		{"everybody", nil, "moved", "own", "Patient/a@1 Observation/moved@1 Observation/own@1", "Patient/a/1 Patient/b/1 Observation/moved/1 Observation/own/1", "own"},
+	} {
+		find := func(values string) store.Page {
+			page, err := s.Search(s.Context(), store.SearchRequest{Query: s.query("Observation", values), Within: c.within, At: then})
+			s.wantCode(err, "")
+			return page
+		}
+		s.equal(c.what+" searched", ids(find("").Matches), c.searched)
+		s.equal(c.what+" included", ids(find("_id=own&_include=Observation:has-member").Included), c.included)
+		s.equal(c.what+" chained", ids(find("has-member:Observation.code=85354-9").Matches), c.chained)
+		s.equal(c.what+" chained without a key", ids(find("has-member:Observation.code:not=none").Matches), c.chained)
+		s.equal(c.what+" record", s.record(store.CompartmentRequest{Patient: "a", Within: c.within, At: then}), c.record)
+		s.equal(c.what+" scanned", s.scanned(store.ScanRequest{Within: c.within, At: then}), c.scanned)
 	}
 }
 
