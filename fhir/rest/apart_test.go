@@ -109,4 +109,5 @@ func TestConditionTooCostly(t *testing.T) {
 		s.do(anybody, "POST", "/Patient", identified("1")).is(201)
 	}
 	s.do(anybody, "POST", "/Patient", identified("1"), "If-None-Exist: identifier=urn:x|1").refused(412, "conflict", "", "More than one")
+	s.do(anybody, "POST", "/Patient", identified("1"), "If-None-Exist: ").refused(400, "invalid", "If-None-Exist") // a program whose condition came out empty
 }

@@ -71,7 +71,8 @@
 //     and a row without a claim fails. A new route needs its claim there and its policy in confine_test.go.
 //   - A search of several types without _type is of those that the caller may search. A chain or _has looks only into types that the
 //     caller may search, and only at resources within reach; what may not be read is neither included nor followed.
-//   - _summary shapes every resource of a page, _elements the matches only (package shape); both mark them as SUBSETTED.
+//   - _summary shapes every resource of a page, _elements the matches only (package shape); both mark them as SUBSETTED. A read
+//     takes them too. A first page that no other follows says its total, asked for or not (not with _total=none).
 //   - Limits: 1 MiB a resource, 8 MiB and 5,000 entries a Bundle, 64 KiB a search form, 50 search parameters, 4 links in a chain and 64 in a search, 1,000 included resources a page, 5 s a read or
 //     search, 15 s a write, 60 s a Bundle, 32 MiB of resources read by one Bundle.
 package rest

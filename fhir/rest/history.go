@@ -51,7 +51,7 @@ func (s *server) history(ctx context.Context, c *call) (answer, error) {
 	if versions, err = s.visibleVersions(ctx, c.access, span.within(versions, after)); err != nil {
 		return answer{}, err
 	}
-	return c.historyPage(asked.Encode(), versions, next), nil
+	return c.historyPage(asked.Encode(), versions, next, p.Before == 0), nil
 }
 
 // versions reads one version more than a page, so that it is known whether there is another, and on further pages the one that
@@ -148,8 +148,9 @@ func (r *span) within(versions []store.Version, after *store.Version) []store.Ve
 	return kept
 }
 
-// historyPage writes a page of versions; next is the sealed place of another one, "" on the last.
-func (c *call) historyPage(query string, versions []store.Version, next string) answer {
+// historyPage writes a page of versions; next is the sealed place of another one, "" on the last. A first page that is also the
+// last says how many versions there are; of others nobody counts them.
+func (c *call) historyPage(query string, versions []store.Version, next string, first bool) answer {
 	address := c.base
 	for _, part := range []string{c.typ, c.id, "_history"} {
 		if part != "" {
@@ -164,7 +165,11 @@ func (c *call) historyPage(query string, versions []store.Version, next string) 
 	if next != "" {
 		links = append(links, link{"next", address + "?" + pageParam + "=" + next})
 	}
-	b := beginBundle("history", -1, links, sizeOf(versions))
+	total := -1
+	if first && next == "" {
+		total = len(versions)
+	}
+	b := beginBundle("history", total, links, sizeOf(versions))
 	a := answer{status: http.StatusOK, query: query}
 	for _, v := range versions {
 		b.past(c.base, v)

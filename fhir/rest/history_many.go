@@ -44,7 +44,7 @@ func (s *server) historyMany(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return c.historyPage(asked.Encode(), versions, next), nil
+	return c.historyPage(asked.Encode(), versions, next, p.Cursor == ""), nil
 }
 
 // searchable lists the types that the caller may search; nil for all of them.

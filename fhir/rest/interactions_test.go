@@ -317,6 +317,21 @@ func TestSearch(t *testing.T) {
 		if r := s.do(anybody, "GET", "/Patient?_total=accurate&_count=1", "").is(200); r.root.Get("total").String() != "2" {
 			t.Errorf("%s", r.body)
 		}
+		for path, want := range map[string]string{ // what fits on one page is counted without being asked for
+			"/Patient": "2", "/Patient?_id=none": "0", "/Patient?_count=1": "", "/Patient?_total=none": "", "/Patient/p1/_history": "1",
+		} {
+			got := ""
+			if n := s.do(anybody, "GET", path, "").is(200).root.Get("total"); n != nil {
+				got = n.String()
+			}
+			if got != want {
+				t.Errorf("%s: total %q, want %q", path, got, want)
+			}
+		}
+		second := s.do(anybody, "GET", s.do(anybody, "GET", "/Patient?_count=1", "").is(200).link("next"), "").is(200)
+		if second.link("next") != "" || second.root.Get("total") != nil {
+			t.Errorf("the last page of two: %s", second.body)
+		}
 	})
 	t.Run("unknown parameter", func(t *testing.T) {
 		s.in(t)

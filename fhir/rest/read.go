@@ -3,28 +3,35 @@ package rest
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
+	"khamxa/fhir/search"
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
 )
 
 // read gives the current version. https://hl7.org/fhir/R4/http.html#read
 func (s *server) read(ctx context.Context, c *call) (answer, error) {
-	if err := c.only(); err != nil {
+	form, err := c.form()
+	if err != nil {
 		return answer{}, err
 	}
 	v, err := s.current(ctx, c.access, c.typ, c.id)
 	if err != nil {
 		return answer{}, err
 	}
-	return c.shows(v), nil
+	return c.shows(v, form)
 }
 
 // shows is the answer that has one version as its body, or says that the caller has it already (http.html#cread). Of both headers
 // If-None-Match decides (RFC 9110, 13.2.2). If-Modified-Since is a whole second.
-func (c *call) shows(v store.Version) answer {
+func (c *call) shows(v store.Version, form *search.Query) (answer, error) {
+	v, err := shaped(form, v, true)
+	if err != nil {
+		return answer{}, err
+	}
 	a := answer{status: http.StatusOK, version: &v, body: v.Body, shown: []string{v.Type + "/" + v.ID}}
 	has := !c.ifModifiedSince.IsZero() && !v.Updated.Truncate(time.Second).After(c.ifModifiedSince)
 	if have := tags(c.ifNoneMatch); len(have) > 0 {
@@ -33,7 +40,25 @@ func (c *call) shows(v store.Version) answer {
 	if has {
 		a.status, a.body = http.StatusNotModified, nil
 	}
-	return a
+	return a, nil
+}
+
+// form is what a read asks for of the resource: _summary (not count, there is one) or _elements, as a search does.
+func (c *call) form() (*search.Query, error) {
+	if err := c.only("_summary", "_elements"); err != nil {
+		return nil, err
+	}
+	asked := url.Values{}
+	for _, name := range []string{"_summary", "_elements"} {
+		if c.values.Has(name) {
+			asked[name] = c.values[name]
+		}
+	}
+	q, err := search.Parse(c.typ, asked)
+	if err == nil && q.Summary == search.SummaryCount {
+		return nil, fault.New(fault.Invalid, "rest.form", "_summary=count is for searches; of one resource it may be true, text, data or false.").At("_summary")
+	}
+	return q, err
 }
 
 // current gives the current version if the caller may see it. Gone is told only to those who might have seen what was

@@ -48,7 +48,7 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	b := beginBundle("searchset", page.Total, links, sizeOf(page.Matches)+sizeOf(page.Included))
+	b := beginBundle("searchset", total(q, req, &page), links, sizeOf(page.Matches)+sizeOf(page.Included))
 	a := answer{status: http.StatusOK, query: q.Values.Encode()}
 	for _, v := range page.Matches {
 		if v, err = shaped(q, v, true); err != nil {
@@ -72,6 +72,15 @@ func (s *server) search(ctx context.Context, c *call) (answer, error) {
 	}
 	a.body = b.end()
 	return a, nil
+}
+
+// total is what the search counted; or the matches of a first page that no other follows, for clients that look at it without
+// asking for it; or -1, which leaves it out. https://hl7.org/fhir/R4/search.html#total
+func total(q *search.Query, req store.SearchRequest, page *store.Page) int {
+	if page.Total < 0 && req.Cursor == "" && page.Next == "" && !q.Values.Has("_total") {
+		return len(page.Matches)
+	}
+	return page.Total
 }
 
 // searchLinks gives the link to the page itself and the one to the next.

@@ -207,6 +207,23 @@ func TestSummaryAndElements(t *testing.T) {
 	if body = string(s.do(anybody, "GET", "/Patient?_summary=false", "").is(200).body); strings.Contains(body, "SUBSETTED") {
 		t.Errorf("%s", body)
 	}
+	for _, path := range []string{"/Patient/p", "/Patient/p/_history/1"} {
+		for query, want := range map[string][2]string{
+			"_summary=true":    {`"birthDate"`, `"maritalStatus"`},
+			"_summary=text":    {`"div"`, `"birthDate"`},
+			"_summary=false":   {`"maritalStatus"`, "SUBSETTED"},
+			"_elements=name":   {"SUBSETTED", `"birthDate"`},
+			"_elements=name,x": {`"name"`, `"birthDate"`},
+		} {
+			r := s.do(anybody, "GET", path+"?"+query, "").is(200)
+			if body := string(r.body); !strings.Contains(body, want[0]) || strings.Contains(body, want[1]) || r.header.Get("ETag") != `W/"1"` {
+				t.Errorf("%s?%s: %s", path, query, body)
+			}
+		}
+		s.do(anybody, "GET", path+"?_summary=count", "").refused(400, "invalid", "_summary")
+		s.do(anybody, "GET", path+"?_summary=true&_elements=name", "").refused(400, "invalid", "_summary", "together")
+		s.do(anybody, "GET", path+"?_count=1", "").refused(400, "invalid", "_count", "_summary")
+	}
 	s.do(anybody, "GET", "/Patient?_summary=text&_include=Patient:organization", "").refused(400, "invalid", "_summary", "together")
 	s.do(anybody, "GET", "/Patient?_elements=a,,b", "").refused(400, "invalid", "_elements")
 	for i := range 3 {

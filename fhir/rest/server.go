@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,7 +151,9 @@ func (s *server) decode(rt *route, w http.ResponseWriter, r *http.Request) (*cal
 	}
 	c.ifMatch = strings.Join(r.Header.Values("If-Match"), ",")
 	c.ifNoneMatch = strings.Join(r.Header.Values("If-None-Match"), ",")
-	c.ifNoneExist = r.Header.Get("If-None-Exist")
+	if wanted := r.Header.Values("If-None-Exist"); len(wanted) > 0 {
+		c.ifNoneExist = cmp.Or(wanted[0], "?") // an empty condition is refused, not forgotten
+	}
 	if since, err := http.ParseTime(r.Header.Get("If-Modified-Since")); err == nil { // one that cannot be read asks for nothing (RFC 9110, 13.1.3)
 		c.ifModifiedSince = since
 	}

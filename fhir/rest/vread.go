@@ -10,7 +10,8 @@ import (
 
 // vread gives one version. https://hl7.org/fhir/R4/http.html#vread
 func (s *server) vread(ctx context.Context, c *call) (answer, error) {
-	if err := c.only(); err != nil {
+	form, err := c.form()
+	if err != nil {
 		return answer{}, err
 	}
 	if n, err := strconv.Atoi(c.version); err != nil || n < 1 || strconv.Itoa(n) != c.version {
@@ -37,7 +38,7 @@ func (s *server) vread(ctx context.Context, c *call) (answer, error) {
 	case v.Body == nil:
 		return answer{}, fault.Newf(fault.Gone, "rest.vread", "The content of this version of the %s has been erased.", c.typ)
 	}
-	return c.shows(v), nil
+	return c.shows(v, form)
 }
 
 // known checks that the caller may see the resource as it is now, or could when it was deleted: older versions are shown to
