@@ -163,7 +163,7 @@ func (c *chunk) fill(l *lines) bool {
 		case errors.Is(err, io.EOF):
 			return false
 		case errors.Is(err, errTooLong):
-			err = fault.Newf(fault.TooLarge, "bulk.fill", "The line is longer than %d MiB, the most that is read at once.", MaxDocument>>20)
+			err = fault.Newf(fault.TooLarge, "bulk.fill", "The line is longer than %d MiB, the most that is read at once.", c.source.most()>>20)
 			c.pieces = append(c.pieces, piece{line: line, err: err})
 		default:
 			err = fault.Wrap(err, fault.Invalid, "bulk.fill", "The file cannot be read to its end; what comes after this line was not imported.")

@@ -22,6 +22,8 @@ import (
 const (
 	inputName = "input"
 	incoming  = ".incoming"
+
+	mostRefused = 64 << 20 // bytes of what is said of refusals: a small compressed body may hold any number of them
 )
 
 // intake is the import that is running.
@@ -202,10 +204,12 @@ func (j *Jobs) load(ctx context.Context, k *kept) (sum Sum, refused File, err er
 	o.Refused = func(r Refusal) error {
 		n, err := w.Write(append(r.Outcome(), '\n'))
 		refused.Count++
-		refused.Bytes += int64(n)
+		if refused.Bytes += int64(n); refused.Bytes > mostRefused {
+			return fault.Newf(fault.TooLarge, "bulk.load", "More than %d lines were refused, and the import was ended. What was kept before stays.", refused.Count-1)
+		}
 		return writeError(err)
 	}
-	source := Source{Name: "body" + Extension, Open: func() (io.ReadCloser, error) { return os.Open(filepath.Join(folder, inputName)) }}
+	source := Source{Name: "body" + Extension, Most: MaxResource, Open: func() (io.ReadCloser, error) { return os.Open(filepath.Join(folder, inputName)) }}
 	sum, err = Import(ctx, o, []Source{source})
 	if err == nil {
 		err = writeError(errors.Join(w.Flush(), f.Sync()))

@@ -160,3 +160,18 @@ func TestImportJobFails(t *testing.T) {
 		t.Errorf("%+v", job)
 	}
 }
+
+// TestImportJobIsBounded: a small compressed body may hold lines of any length and number.
+func TestImportJobIsBounded(t *testing.T) {
+	db := open(t)
+	b := withImports(t, db, db)
+	long := `{"resourceType":"Basic","id":"b","code":{"text":"` + strings.Repeat("x", bulk.MaxResource) + `"}}`
+	job := b.until(b.send(gzipped(long+"\n"+pat1), "Basic", "Patient"), bulk.Done)
+	if diff := cmp.Diff(bulk.Sum{Read: 2, Kept: 1, Refused: 1, Commits: 1}, job.Sum); diff != "" {
+		t.Errorf("sum (-want +got):\n%s", diff)
+	}
+	job = b.until(b.send(gzipped(pat2+"\n"+strings.Repeat("{}\n", 300_000)), "Patient"), bulk.Failed)
+	if !strings.Contains(job.Message, "lines were refused") {
+		t.Errorf("it says %q", job.Message)
+	}
+}

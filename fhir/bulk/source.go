@@ -29,6 +29,14 @@ type Source struct {
 	Name string
 	Size int64 // bytes that Open's reader gives, 0 if that is not known
 	Open func() (io.ReadCloser, error)
+	Most int // bytes of one line, or of one document over several lines; 0: MaxDocument
+}
+
+func (s *Source) most() int {
+	if s.Most == 0 {
+		return MaxDocument
+	}
+	return s.Most
 }
 
 // bare is the file's name without folders and the endings of compression, in lower case.
@@ -60,6 +68,7 @@ type lines struct {
 	r        *bufio.Reader
 	line     int  // of the next line, from 1
 	linewise bool // known to be NDJSON
+	most     int
 	close    func()
 }
 
@@ -72,7 +81,7 @@ func openLines(s *Source, read *atomic.Int64) (*lines, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "bulk.open", "The file cannot be opened.")
 	}
 	raw := bufio.NewReaderSize(counter{file, read}, readBuffer)
-	l := &lines{r: raw, line: 1, linewise: s.linewise(), close: func() { _ = file.Close() }}
+	l := &lines{r: raw, line: 1, linewise: s.linewise(), most: s.most(), close: func() { _ = file.Close() }}
 	magic, _ := raw.Peek(4) // what is shorter is not compressed
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
@@ -94,7 +103,7 @@ func openLines(s *Source, read *atomic.Int64) (*lines, error) {
 	return l, nil
 }
 
-// errTooLong marks a line that is longer than MaxDocument; the reader is behind it.
+// errTooLong marks a line that is longer than Source.Most; the reader is behind it.
 var errTooLong = errors.New("too long")
 
 // next appends the next line that is not blank to buf, without its end, and gives its number. At the end it is io.EOF. When the first
@@ -103,7 +112,7 @@ func (l *lines) next(buf []byte) (out []byte, line int, err error) {
 	start := len(buf)
 	for {
 		line = l.line
-		out, err = l.take(buf, MaxDocument)
+		out, err = l.take(buf)
 		if err != nil && (!errors.Is(err, io.EOF) || len(out) == start) {
 			return buf, line, err
 		}
@@ -120,10 +129,10 @@ func (l *lines) next(buf []byte) (out []byte, line int, err error) {
 			return out[:start+len(text)], line, nil
 		}
 		for err == nil { // a document over several lines
-			if len(out)-start > MaxDocument {
+			if len(out)-start > l.most {
 				return buf, line, l.skip()
 			}
-			out, err = l.take(out, MaxDocument)
+			out, err = l.take(out)
 		}
 		if !errors.Is(err, io.EOF) {
 			return buf, line, err
@@ -139,11 +148,11 @@ func opens(text []byte) bool {
 }
 
 // take appends one line with its end. With io.EOF it may have appended the last one.
-func (l *lines) take(buf []byte, most int) ([]byte, error) {
+func (l *lines) take(buf []byte) ([]byte, error) {
 	start := len(buf)
 	for {
 		part, err := l.r.ReadSlice('\n')
-		if len(buf)-start+len(part) > most {
+		if len(buf)-start+len(part) > l.most {
 			for errors.Is(err, bufio.ErrBufferFull) {
 				_, err = l.r.ReadSlice('\n')
 			}
