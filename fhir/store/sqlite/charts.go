@@ -42,7 +42,7 @@ func compartment(conn *lite.Conn, q store.CompartmentRequest, page *store.Compar
 	size := 0
 	for after := q.After; ; {
 		var members []current
-		err := run(conn, "SELECT "+currentColumns+" FROM member m JOIN res r ON r.rid = m.rid WHERE m.patient = ? AND m.rid > ? ORDER BY m.rid LIMIT 256",
+		err := run(conn, "SELECT "+currentColumns+" FROM member m JOIN res r ON r.rid = m.rid WHERE m.patient = CAST(? AS TEXT) AND m.rid > CAST(? AS INTEGER) ORDER BY m.rid LIMIT 256",
 			func(s *lite.Stmt) error { members = append(members, scanCurrent(s)); return nil }, q.Patient, after)
 		if err != nil || len(members) == 0 {
 			return err

@@ -153,7 +153,7 @@ func versionAt(conn *lite.Conn, typ, id string, at store.Seq, within []string) (
 	}
 	v = store.Version{Deleted: true}
 	err = run(conn, `SELECT vid, place, time, deleted, (SELECT b.data FROM body b WHERE b.place = h.place)
-		FROM hist h WHERE rid = ? AND place < ? ORDER BY vid DESC LIMIT 1`,
+		FROM hist h WHERE rid = CAST(? AS INTEGER) AND place < ? ORDER BY vid DESC LIMIT 1`,
 		func(s *lite.Stmt) error {
 			old := cur
 			old.vid, old.place, old.deleted = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnBool(3)

@@ -169,7 +169,7 @@ func (f *finder) walk(o keptOrder) func(after spot) ([]spot, error) {
 	if o.descending {
 		direction = " <= ? ORDER BY " + o.column + " DESC"
 	}
-	query := "SELECT rid, place, id FROM res WHERE type = ? AND " + o.column + direction + " LIMIT 256"
+	query := "SELECT rid, place, id FROM res WHERE type = CAST(? AS TEXT) AND " + o.column + direction + " LIMIT 256"
 	parts := make([]*part, len(f.parts))
 	for i, p := range f.parts {
 		parts[i] = &part{q: p.q, plan: p.plan.asCheck(p.q.Type)}

@@ -59,14 +59,16 @@ func (p *plan) candidates(conn *lite.Conn) (source, error) {
 	}, nil
 }
 
-// rowQueries are how many index rows of one key are read at once: few at first, for most searches want one page.
+// rowQueries are how many index rows of one key are read at once: few at first, for most searches want one page. The cast keeps SQLite
+// from preparing the statement anew at every use, which costs five times what the reading does: it looks into the value of a plain parameter
+// that is compared with a column when there is an ORDER BY.
 var rowQueries = [...]struct {
 	limit int
 	query string
 }{
-	{4, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 4"},
-	{32, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 32"},
-	{chunk, "SELECT rid FROM idx WHERE k = ? AND rid > ? ORDER BY rid LIMIT 256"},
+	{4, "SELECT rid FROM idx WHERE k = CAST(? AS BLOB) AND rid > ? ORDER BY rid LIMIT 4"},
+	{32, "SELECT rid FROM idx WHERE k = CAST(? AS BLOB) AND rid > ? ORDER BY rid LIMIT 32"},
+	{chunk, "SELECT rid FROM idx WHERE k = CAST(? AS BLOB) AND rid > ? ORDER BY rid LIMIT 256"},
 }
 
 // keyLane is the stream of the resources that have one key.
