@@ -127,7 +127,7 @@ func features() []feature {
 		{"Page links", "https://hl7.org/fhir/R4/http.html#paging", "sealed for one caller; stable while others write", "rest.TestPageLinks rest.TestPageLinksOfEachForm rest.TestPagingUnderLoad"},
 		{"Answers in gzip and zstd", "https://hl7.org/fhir/R4/http.html#mime-type", "from 2 KiB, by Accept-Encoding", "rest.TestCompressedAnswers"},
 		{"Bodies in gzip and zstd", "", "the limits hold for what comes out of them", "rest.TestCompressedBodies"},
-		{"Confinement", "", "what is out of a caller's reach is like what is not there, in every interaction", "rest.TestConfinement rest.TestHiddenLikeAbsent rest.TestReparenting rest.TestTwoWorlds rest.TestConditionsAreConfined rest.TestPatchIsConfined"},
+		{"Confinement", "", "what is out of a caller's reach is like what is not there, in every interaction", "rest.TestConfinement rest.TestHiddenLikeAbsent rest.TestRefusedLikeAbsent rest.TestReparenting rest.TestTwoWorlds rest.TestConditionsAreConfined rest.TestPatchIsConfined"},
 		{"Audit", "https://hl7.org/fhir/R4/auditevent.html", "each access to what is about a person; a read that cannot be recorded is not given", "rest.TestAudit rest.TestAuditThatFails"},
 		{"Subscriptions", "https://hl7.org/fhir/R4/subscription.html", "rest-hook and websocket, from the log, at least once, in order", "subscription.TestHook subscription.TestSocket subscription.TestRetry subscription.TestRestart subscription.TestConfined"},
 	}

@@ -85,11 +85,25 @@ func (s *server) confineOne(ctx context.Context, access Access, w *write, arrivi
 	var old *store.Version
 	if w.c.rt.verb == Update {
 		var err error
-		if old, err = s.replaced(ctx, access, w); err != nil {
+		if old, err = s.replaced(ctx, access, w); fault.Is(err, fault.NotFound) {
+			return s.refuseHidden(ctx, access, w, arriving, err)
+		} else if err != nil {
 			return err
 		}
 	}
 	return s.confineNew(ctx, access, w, old, arriving)
+}
+
+// refuseHidden refuses to replace what is out of reach. A write that is refused of what is not there is refused in the same words, so that
+// nobody can ask for ids without writing; hidden is the answer to all others.
+func (s *server) refuseHidden(ctx context.Context, access Access, w *write, arriving map[string]bool, hidden error) error {
+	if err := s.confineNew(ctx, access, w, nil, arriving); err != nil {
+		return err
+	}
+	if w.change.IfMatch != "" && !w.pinned {
+		return notCurrent(hidden)
+	}
+	return hidden
 }
 
 // confineDelete finds out whether there is something to delete.

@@ -27,6 +27,63 @@ func populate(s *service) {
 	s.do(anybody, "DELETE", "/Observation/gone-a", "").is(204)
 }
 
+// TestRefusedLikeAbsent: a write that is refused is refused in the same words whether its address is out of reach or not there, so that nobody
+// learns of ids by asking for what is refused anyway.
+func TestRefusedLikeAbsent(t *testing.T) {
+	s := start(t)
+	populate(s)
+	to := func(method, path, body string, headers ...string) []string {
+		return append([]string{method, path, body}, headers...)
+	}
+	for name, ask := range map[string]func(observationID, patientID string) []string{
+		"a patient of others":      func(_, p string) []string { return to("PUT", "/Patient/"+p, patient(p, "X", stationB)) },
+		"an observation of others": func(o, p string) []string { return to("PUT", "/Observation/"+o, observation(o, p)) },
+		"an observation of nobody": func(o, _ string) []string {
+			return to("PUT", "/Observation/"+o, `{"resourceType":"Observation","id":"`+o+`","status":"final","code":{"text":"x"}}`)
+		},
+		"a version": func(o, _ string) []string {
+			return to("PUT", "/Observation/"+o, observation(o, "pa"), `If-Match: W/"1"`)
+		},
+		"some version": func(o, _ string) []string {
+			return to("PUT", "/Observation/"+o, observation(o, "pa"), `If-Match: W/"1", W/"2"`)
+		},
+		"a version of others": func(_, p string) []string {
+			return to("PUT", "/Patient/"+p, patient(p, "X", stationB), `If-Match: W/"1"`)
+		},
+		"by a condition": func(o, p string) []string { return to("PUT", "/Observation?_id="+o, observation(o, p)) },
+		"in a transaction": func(o, p string) []string {
+			return to("POST", "/", bundleOf("transaction", entryOf("", "PUT", "Observation/"+o, observation(o, p))))
+		},
+		"a deletion of a version": func(o, _ string) []string { return to("DELETE", "/Observation/"+o, "", `If-Match: W/"1"`) },
+		"a patch":                 func(o, _ string) []string { return to("PATCH", "/Observation/"+o, "[]", asJSONPatch) },
+		"a patch of a version": func(o, _ string) []string {
+			return to("PATCH", "/Observation/"+o, "[]", asJSONPatch, `If-Match: W/"1"`)
+		},
+		"what was deleted out of reach": func(o, p string) []string {
+			if o == "ob" {
+				o = "gone-b"
+			}
+			return to("PUT", "/Observation/"+o, observation(o, p))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.in(t)
+			var answers []string
+			for _, ids := range [][2]string{{"ob", "pb"}, {"none", "nobody"}} {
+				a := ask(ids[0], ids[1])
+				r := s.do(doctorA, a[0], a[1], a[2], a[3:]...)
+				if r.status < 400 {
+					t.Fatalf("%s %s: %d", a[0], a[1], r.status)
+				}
+				answers = append(answers, fmt.Sprintf("%d %s", r.status, r.body))
+			}
+			if diff := cmp.Diff(answers[1], answers[0]); diff != "" {
+				t.Errorf("(-absent +hidden)\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestConfinement: doctor A against every row of the route table, on what is theirs and what is not. A row without a policy
 // here fails.
 func TestConfinement(t *testing.T) {
@@ -44,14 +101,14 @@ func TestConfinement(t *testing.T) {
 		"history-instance":   {"/Observation/oa/_history", "", 200, "/Observation/ob/_history", "", 404},
 		"history-type":       {"/Observation/_history", "", 200, "/Observation/_history", "", 200},
 		"history-system":     {"/_history", "", 200, "/_history", "", 200},
-		"update":             {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 404},
+		"update":             {"/Observation/oa", observation("oa", "pa"), 200, "/Observation/ob", observation("ob", "pb"), 403},
 		"patch":              {"/Observation/oa", amend, 200, "/Observation/ob", amend, 404},
 		"delete":             {"/Observation/oa", "", 204, "/Observation/ob", "", 204}, // idempotent: as if it were not there
 		"create":             {"/Observation", observation("x", "pa"), 201, "/Observation", observation("x", "pb"), 403},
 		"search-system":      {"/?_type=Observation&_id=oa", "", 200, "/?_type=Observation&_id=ob", "", 200},
 		"search-compartment": {"/Patient/pa/Observation", "", 200, "/Patient/pb/Observation", "", 200},
 		"search-type":        {"/Observation?_id=oa", "", 200, "/Observation?_id=ob", "", 200}, // and finds nothing, below
-		"transaction":        {"/", bundleOf("transaction", entryOf("", "PUT", "Observation/oa", observation("oa", "pa"))), 200, "/", bundleOf("transaction", entryOf("", "PUT", "Observation/ob", observation("ob", "pb"))), 404},
+		"transaction":        {"/", bundleOf("transaction", entryOf("", "PUT", "Observation/oa", observation("oa", "pa"))), 200, "/", bundleOf("transaction", entryOf("", "PUT", "Observation/ob", observation("ob", "pb"))), 403},
 		"batch":              {"/", bundleOf("batch", entryOf("", "GET", "Observation/oa", "")), 200, "/", bundleOf("batch", entryOf("", "GET", "Observation/ob", "")), 200}, // the entry is 404, below
 		"capabilities":       {"/metadata", "", 200, "/metadata", "", 200},
 	}

@@ -51,39 +51,46 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// work tells what matches in the commits and moves the position behind them. A notification over a WebSocket says only that there is
-// something, so one is enough for all: the last that the program may hear of.
+// work tells what matches in the commits and moves the position behind them.
 func (w *worker) work(ctx context.Context, list []*commit) error {
+	if w.def.channel == webSocket {
+		return w.word(ctx, list)
+	}
+	for _, c := range list {
+		told := false
+		for _, ch := range c.changes {
+			if !w.wants(ch) {
+				continue
+			}
+			if err := w.tell(ctx, ch); err != nil {
+				return err
+			}
+			told = true
+		}
+		if err := w.moved(ctx, c.seq, told); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// word is work over a WebSocket. A notification says only that there is something, so one is enough for all: the last that the program may
+// hear of.
+func (w *worker) word(ctx context.Context, list []*commit) error {
 	var last *change
 	for _, c := range list {
 		for _, ch := range c.changes {
 			if !w.wants(ch) {
 				continue
 			}
-			if w.def.channel == webSocket {
-				hears, err := w.hears(ctx, ch)
-				if err != nil {
-					return err
-				}
-				if hears {
-					last = ch
-				}
-				continue
-			}
-			last = ch
-			if err := w.tell(ctx, ch); err != nil {
+			hears, err := w.hears(ctx, ch)
+			if err != nil {
 				return err
 			}
+			if hears {
+				last = ch
+			}
 		}
-		if w.def.channel == webSocket {
-			continue
-		}
-		if err := w.moved(ctx, c.seq, last != nil && last.seq == c.seq); err != nil {
-			return err
-		}
-	}
-	if w.def.channel != webSocket {
-		return nil
 	}
 	if last != nil {
 		if err := w.tell(ctx, last); err != nil {
