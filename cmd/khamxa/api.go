@@ -28,7 +28,7 @@ func (s *service) fhirAPI(ctx context.Context, staff *idweb.Web) (http.Handler, 
 	return rest.New(rest.Options{
 		Store: s.core.store, Authorize: s.complete(authorize(staff)), BaseURL: base, Log: s.core.log, Clock: s.core.clock, Version: revision(),
 		Validate: s.valid, PageKey: key, Exports: s.exports, Audit: s.trail.rest, Observe: s.metrics.interaction,
-		TokenPath: "/oauth/token", SocketPath: subscription.Path,
+		TokenPath: "/oauth/token", SocketPath: subscription.Path, ReadOnly: []string{auditType},
 	})
 }
 

@@ -133,22 +133,26 @@ func (s *server) resourceCapability(typ string, reverse []string) *fhir.Builder 
 			includes = append(includes, typ+":"+p.Code)
 		}
 	}
+	routes := s.routes
+	if slices.Contains(s.ReadOnly, typ) {
+		routes = slices.DeleteFunc(slices.Clone(routes), func(rt route) bool { return slices.Contains([]Verb{Create, Update, Delete}, rt.verb) })
+	}
 	return fhir.Build().
 		String("type", typ).
 		Strings("supportedProfile", s.checks.Profiles(typ)...).
-		List("interaction", codes(s.routes, typeLevel, instanceLevel)...).
+		List("interaction", codes(routes, typeLevel, instanceLevel)...).
 		String("versioning", "versioned-update").
 		Bool("readHistory", true).
-		Bool("updateCreate", true).
-		Bool("conditionalCreate", s.serves("create", typeLevel)).
+		Bool("updateCreate", serves(routes, "update", instanceLevel)).
+		Bool("conditionalCreate", serves(routes, "create", typeLevel)).
 		String("conditionalRead", "full-support").
-		Bool("conditionalUpdate", s.serves("update", typeLevel)).
-		String("conditionalDelete", deletes(s.serves("delete", typeLevel))).
+		Bool("conditionalUpdate", serves(routes, "update", typeLevel)).
+		String("conditionalDelete", deletes(serves(routes, "delete", typeLevel))).
 		Strings("referencePolicy", "literal").
 		Strings("searchInclude", includes...).
 		Strings("searchRevInclude", reverse...).
 		List("searchParam", searchParams(search.Params(typ))...).
-		List("operation", operations(s.routes, typ)...)
+		List("operation", operations(routes, typ)...)
 }
 
 // searchParams lists those of the parameters that are served.
@@ -161,9 +165,9 @@ func searchParams(params []*search.Param) (list []*fhir.Builder) {
 	return list
 }
 
-// serves reports whether the table has an interaction at a level: at that of a type those with a condition.
-func (s *server) serves(code string, at level) bool {
-	return slices.ContainsFunc(s.routes, func(rt route) bool { return rt.code == code && rt.level == at })
+// serves reports whether a table has an interaction at a level: at that of a type those with a condition.
+func serves(routes []route, code string, at level) bool {
+	return slices.ContainsFunc(routes, func(rt route) bool { return rt.code == code && rt.level == at })
 }
 
 func deletes(conditional bool) string {
@@ -175,7 +179,7 @@ func deletes(conditional bool) string {
 
 // patchFormats are the forms of a patch, none when the table has no patch.
 func (s *server) patchFormats() []string {
-	if !s.serves("patch", instanceLevel) {
+	if !serves(s.routes, "patch", instanceLevel) {
 		return nil
 	}
 	return []string{jsonPatch, mediaType}

@@ -230,3 +230,28 @@ func TestAddressesInMetadata(t *testing.T) {
 		t.Errorf("%.300s", bare.Bytes())
 	}
 }
+
+// TestReadOnlyTypes: of a type that nobody may write the CapabilityStatement lists what reads it only.
+func TestReadOnlyTypes(t *testing.T) {
+	s := start(t, func(o *rest.Options) { o.ReadOnly = []string{"AuditEvent"} })
+	for _, r := range s.do(nobody, "GET", "/metadata", "").is(200).root.Get("rest").At(0).Get("resource").Items() {
+		var codes []string
+		for _, i := range r.Get("interaction").Items() {
+			codes = append(codes, i.Get("code").String())
+		}
+		writable := !r.Get("type").IsString("AuditEvent")
+		for _, code := range []string{"create", "update", "patch", "delete"} {
+			if slices.Contains(codes, code) != writable {
+				t.Errorf("%s: %v", r.Get("type"), codes)
+			}
+		}
+		for _, member := range []string{"updateCreate", "conditionalCreate", "conditionalUpdate"} {
+			if is, _ := r.Get(member).Bool(); is != writable {
+				t.Errorf("%s: %s is %v", r.Get("type"), member, is)
+			}
+		}
+		if r.Get("conditionalDelete").IsString("multiple") != writable || !slices.Contains(codes, "search-type") || !slices.Contains(codes, "vread") {
+			t.Errorf("%s: %s %v", r.Get("type"), r.Get("conditionalDelete"), codes)
+		}
+	}
+}

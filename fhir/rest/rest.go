@@ -110,6 +110,9 @@ type Options struct {
 	// ("/oauth/token"), for the CapabilityStatement; "" leaves them out.
 	TokenPath, SocketPath string
 
+	// ReadOnly are the types that Authorize lets nobody write, so that the CapabilityStatement does not say otherwise.
+	ReadOnly []string
+
 	// Observe is told of each finished request. nil: nobody is told.
 	Observe func(f Finished)
 }

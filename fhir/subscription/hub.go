@@ -3,6 +3,7 @@ package subscription
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // hub knows what runs, and which connections are bound to which subscription.
@@ -10,7 +11,7 @@ type hub struct {
 	mu      sync.Mutex
 	running map[string]*served
 	lines   map[*line]struct{}
-	news    chan struct{} // closed when a connection is bound
+	news    chan struct{} // closed when a connection is bound, a subscription begins to run, or the hub is closed
 	closed  bool
 }
 
@@ -36,6 +37,7 @@ func (h *hub) begin(id, author string, stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.running[id] = &served{author: author, stop: stop, lines: map[*line]struct{}{}}
+	h.tell()
 }
 
 // end stops the subscription's worker, if there is one, and waits for it.
@@ -56,18 +58,37 @@ func (h *hub) leave(id string) {
 	delete(h.running, id)
 }
 
-// bind lets the connection hear of a subscription of its author's; false if there is none.
-func (h *hub) bind(id string, l *line) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := h.running[id]
-	if s == nil || s.author != l.author {
-		return false
-	}
-	s.lines[l] = struct{}{}
+// tell wakes who waits for a connection to be bound or a subscription to run. The caller holds the lock.
+func (h *hub) tell() {
 	close(h.news)
 	h.news = make(chan struct{})
-	return true
+}
+
+// bind lets the connection hear of a subscription of its author's; false if there is none. One that was created a moment ago need
+// not run yet, and a client that has just been told of its id asks at once: it is waited for as long as patience, whosoever it is.
+func (h *hub) bind(id string, l *line, patience time.Duration) bool {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		h.mu.Lock()
+		news := h.news
+		if s := h.running[id]; s != nil && s.author == l.author {
+			s.lines[l] = struct{}{}
+			h.tell()
+			h.mu.Unlock()
+			return true
+		}
+		closed := h.closed
+		h.mu.Unlock()
+		if closed {
+			return false
+		}
+		select {
+		case <-news:
+		case <-late.C:
+			return false
+		}
+	}
 }
 
 // enter takes a connection; false when there are too many, all together or of one author, or the hub is closed.
@@ -101,6 +122,7 @@ func (h *hub) drop(l *line) {
 func (h *hub) close() {
 	h.mu.Lock()
 	h.closed = true
+	h.tell()
 	var open []*line
 	for l := range h.lines {
 		open = append(open, l)

@@ -24,6 +24,7 @@ const (
 	writeTime        = 10 * time.Second
 	pingEvery        = 30 * time.Second
 	silence          = 90 * time.Second
+	bindTime         = 2 * time.Second // for a subscription to run that was created just before
 )
 
 // Path is where the WebSocket is served. The CapabilityStatement names it in the extension capabilitystatement-websocket.
@@ -93,7 +94,7 @@ func (d *Dispatcher) answer(l *line, text string) string {
 		return "error - The message is not understood. Say: bind, a space, and the id of a Subscription."
 	case l.bound >= maxBound:
 		return "error " + id + " This connection is bound to as many subscriptions as it may."
-	case !d.hub.bind(id, l):
+	case !d.hub.bind(id, l, bindTime):
 		return "error " + id + " There is no such subscription of yours that is active."
 	}
 	l.bound++

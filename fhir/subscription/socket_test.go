@@ -150,6 +150,20 @@ func TestSocket(t *testing.T) {
 	}
 }
 
+// TestSocketBindsEarly: a client that binds before its subscription runs is bound when it does.
+func TestSocketBindsEarly(t *testing.T) {
+	w, server := socketWorld(t)
+	conn, err := connect(t, server, program, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(t, conn, "bind s")
+	w.putOnly(program, asked("s", `"type":"websocket"`))
+	if got := hear(t, conn); got != "bound s" {
+		t.Errorf("heard %q", got)
+	}
+}
+
 // TestSocketRefused: who is nobody, comes from another site's page, or speaks no WebSocket.
 func TestSocketRefused(t *testing.T) {
 	_, server := socketWorld(t)
