@@ -39,11 +39,11 @@ func (db *DB) copyTo(ctx context.Context, file string) error {
 	if ctx.Err() != nil {
 		return clean(ctx, ctx.Err(), op)
 	}
-	conn, err := db.readers.Take(ctx)
+	conn, err := db.readers.take(ctx)
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, op, "The store is closed.")
 	}
-	defer db.readers.Put(conn)
+	defer db.readers.put(conn)
 	err = run(conn, "VACUUM INTO ?", nil, file)
 	if err != nil && ctx.Err() == nil && lite.ErrCode(err).ToPrimary() != lite.ResultCorrupt {
 		return fault.Wrap(err, fault.Unavailable, op, "The backup cannot be written there.")

@@ -297,6 +297,9 @@ func (db *DB) OccupySlow() (release func()) {
 	})
 }
 
+// OccupyReaders holds so many read connections until release is called.
+func (db *DB) OccupyReaders(n int) (release func()) { return db.occupy(n, db.readOne) }
+
 func (db *DB) occupy(places int, read func(context.Context, string, func(*lite.Conn) error) error) (release func()) {
 	free, held := make(chan struct{}), make(chan struct{})
 	done := make(chan struct{}, places)

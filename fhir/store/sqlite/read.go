@@ -16,7 +16,7 @@ func (db *DB) Read(ctx context.Context, typ, id string) (store.Version, error) {
 	const op = "store.Read"
 	var v store.Version
 	found := false
-	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
+	err := db.readRow(ctx, op, func(conn *lite.Conn) error {
 		return run(conn, currentRow+"r.type = ? AND r.id = ?",
 			func(s *lite.Stmt) error {
 				cur := scanCurrent(s)

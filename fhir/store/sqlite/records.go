@@ -47,7 +47,7 @@ func (db *DB) Get(ctx context.Context, key string) (records.Record, error) {
 		return known, nil
 	}
 	var r records.Record
-	err := db.readOne(ctx, op, func(conn *lite.Conn) error {
+	err := db.readRow(ctx, op, func(conn *lite.Conn) error {
 		found, ok, err := findRecord(conn, key, db.clock())
 		if err == nil && !ok {
 			err = fault.New(fault.NotFound, op, "There is no such record.")

@@ -24,7 +24,6 @@ import (
 	"time"
 
 	lite "zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 
 	"khamxa/fhir/store"
 	"khamxa/internal/fault"
@@ -52,7 +51,7 @@ type DB struct {
 	clock   func() time.Time
 	lock    *os.File
 	writer  *lite.Conn // the committer's; only Close touches it too, when the committer has ended
-	readers *sqlitex.Pool
+	readers *pool
 	long    chan struct{} // a place for each read connection that searches and readers of the log may hold
 	slow    chan struct{} // the one place for the check and the backup, which take minutes
 	head    *watermark
@@ -126,17 +125,12 @@ func open(ctx context.Context, o Options, lock *os.File) (*DB, error) {
 		return nil, clean(ctx, errors.Join(err, conn.Close()), op)
 	}
 	conn.SetInterrupt(nil)
-	db.readers, err = sqlitex.NewPool(file, sqlitex.PoolOptions{
-		Flags: lite.OpenReadOnly, PoolSize: o.Readers,
-		PrepareConn: func(c *lite.Conn) error {
-			return sqlitex.ExecuteScript(c, "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;", nil)
-		},
-	})
+	db.readers, err = openPool(file, o.Readers)
 	if err != nil {
 		return nil, clean(ctx, errors.Join(err, conn.Close()), op)
 	}
 	if db.copies, err = startCheckpointer(file, o.Log); err != nil {
-		return nil, clean(ctx, errors.Join(err, db.readers.Close(), conn.Close()), op)
+		return nil, clean(ctx, errors.Join(err, db.readers.close(), conn.Close()), op)
 	}
 	db.head = newWatermark(w.seq)
 	go db.commitLoop(w)
@@ -192,7 +186,7 @@ func (db *DB) Close() error {
 	}
 	db.head.end()
 	// The writer last: SQLite then brings everything into the one file and removes the others.
-	err := errors.Join(db.copies.end(), db.readers.Close(), db.writer.Close(), db.lock.Close())
+	err := errors.Join(db.copies.end(), db.readers.close(), db.writer.Close(), db.lock.Close())
 	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")
 }
 
@@ -231,16 +225,25 @@ func (db *DB) read(ctx context.Context, op string, f func(*lite.Conn) error) err
 // readOne calls f with a read connection, for a single statement, which sees one moment by itself. Statements end with an
 // error when ctx does.
 func (db *DB) readOne(ctx context.Context, op string, f func(*lite.Conn) error) error {
+	return db.reading(ctx, op, db.readers.take, f)
+}
+
+// readRow is readOne for a statement that reads a row or two by their key: it comes to its end whatever becomes of ctx.
+func (db *DB) readRow(ctx context.Context, op string, f func(*lite.Conn) error) error {
+	return db.reading(ctx, op, db.readers.takeBriefly, f)
+}
+
+func (db *DB) reading(ctx context.Context, op string, take func(context.Context) (*lite.Conn, error), f func(*lite.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return clean(ctx, err, op)
 	}
-	conn, err := db.readers.Take(ctx)
+	conn, err := take(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return clean(ctx, err, op)
 		}
 		return fault.Wrap(err, fault.Unavailable, op, "The store is closed.")
 	}
-	defer db.readers.Put(conn)
+	defer db.readers.put(conn)
 	return clean(ctx, f(conn), op)
 }
