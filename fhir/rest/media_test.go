@@ -251,3 +251,21 @@ func TestPrefer(t *testing.T) {
 		}
 	}
 }
+
+// TestPrettyIsBounded: what is deep inside a large body would grow to many times its size.
+func TestPrettyIsBounded(t *testing.T) {
+	s := start(t)
+	deep := `{"url":"u","valueString":"` + strings.Repeat("x", 50) + `"}`
+	deep += strings.Repeat(","+deep, 8_000)
+	for range 15 {
+		deep = `{"url":"u","extension":[` + deep + `]}`
+	}
+	for _, id := range []string{"a", "b"} {
+		s.put("Basic", id, `{"resourceType":"Basic","id":"`+id+`","extension":[`+deep+`],"code":{"text":"x"}}`)
+	}
+	plain := s.do(anybody, "GET", "/Basic", "").is(200)
+	pretty := s.do(anybody, "GET", "/Basic?_pretty=true", "").is(200)
+	if len(pretty.body) > len(plain.body)+100 {
+		t.Errorf("%d bytes became %d", len(plain.body), len(pretty.body))
+	}
+}

@@ -108,8 +108,14 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, c *call, a answ
 	s.write(w, r, a.status, body)
 }
 
-// pretty indents a body for a person's eyes (http.html#pretty). The text of numbers stays.
+// mostPretty is the size in bytes up to which a body is indented: what is deep inside grows to many times its size, and nobody reads more.
+const mostPretty = 1 << 20
+
+// pretty indents a body for a person's eyes (http.html#pretty), if it is not too large for that. The text of numbers stays.
 func pretty(body []byte) []byte {
+	if len(body) > mostPretty {
+		return body
+	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, body, "", "  ") != nil {
 		return body
