@@ -35,11 +35,10 @@ func (s *server) history(ctx context.Context, c *call) (answer, error) {
 	if p.Before > 0 {
 		after, versions = &versions[0], versions[1:]
 	}
-	more := len(versions) > span.most
 	versions = versions[:min(span.most, len(versions))]
 	next := ""
-	if more && !versions[span.most-1].Updated.Before(span.since) {
-		before, err := strconv.Atoi(versions[span.most-1].VersionID)
+	if last := &versions[len(versions)-1]; last.VersionID != "1" && !last.Updated.Before(span.since) {
+		before, err := strconv.Atoi(last.VersionID)
 		if err != nil {
 			return answer{}, fault.Wrap(err, fault.Internal, "rest.history", "The history could not be read.")
 		}
@@ -54,12 +53,11 @@ func (s *server) history(ctx context.Context, c *call) (answer, error) {
 	return c.historyPage(asked.Encode(), versions, next, p.Before == 0), nil
 }
 
-// versions reads one version more than a page, so that it is known whether there is another, and on further pages the one that
-// followed the page's first.
+// versions reads a page, shorter when the versions are large, and on further pages the one that followed the page's first.
 func (s *server) versions(ctx context.Context, c *call, before, most int) ([]store.Version, error) {
-	q := store.HistoryRequest{Type: c.typ, ID: c.id, Count: most + 1}
+	q := store.HistoryRequest{Type: c.typ, ID: c.id, Count: most}
 	if before > 0 {
-		q.Before, q.Count = before+1, most+2
+		q.Before, q.Count = before+1, most+1
 	}
 	list, err := s.Store.History(ctx, q)
 	if fault.Is(err, fault.NotFound) || err == nil && len(list) == 0 {

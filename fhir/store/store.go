@@ -188,7 +188,8 @@ type Page struct {
 	Total     int
 }
 
-// HistoryRequest asks for the versions of one resource, newest first. Before continues below that version number (0: from the top).
+// HistoryRequest asks for the versions of one resource, newest first. Before continues below that version number (0: from the top). Past
+// MaxPage bytes there are fewer than Count, but two at least where there are two.
 type HistoryRequest struct {
 	Type, ID string
 	Count    int

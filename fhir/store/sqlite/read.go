@@ -94,6 +94,7 @@ func (db *DB) History(ctx context.Context, q store.HistoryRequest) ([]store.Vers
 // versions reads versions of one resource, newest first. The holder is today's: it decides who may see the past, too.
 func versions(conn *lite.Conn, typ, id, where string, arg int64, limit int) ([]store.Version, error) {
 	var list []store.Version
+	size := 0
 	err := run(conn, `SELECT h.vid, h.place, h.time, h.deleted, r.holder, b.data
 		FROM res r JOIN hist h ON h.rid = r.rid LEFT JOIN body b ON b.place = h.place
 		WHERE r.type = ? AND r.id = ? AND `+where+` ORDER BY h.vid DESC LIMIT ?`,
@@ -102,7 +103,10 @@ func versions(conn *lite.Conn, typ, id, where string, arg int64, limit int) ([]s
 				Type: typ, ID: id, VersionID: versionID(s.ColumnInt64(0)), Seq: seqOf(s.ColumnInt64(1)),
 				Updated: time.UnixMilli(s.ColumnInt64(2)).UTC(), Deleted: s.ColumnBool(3), Holder: s.ColumnText(4), Body: blob(s, 5),
 			})
+			if size += len(list[len(list)-1].Body); size > store.MaxPage && len(list) > 1 {
+				return errStop
+			}
 			return nil
 		}, typ, id, arg, limit)
-	return list, err
+	return list, stopped(err)
 }

@@ -326,6 +326,12 @@ func largePages(s *suite) {
 	chart, err := s.Compartment(s.Context(), store.CompartmentRequest{Patient: "p"})
 	s.wantCode(err, "")
 	s.equal("of a chart", len(chart.Resources) < n && chart.Next != 0, true)
+	for range n {
+		s.commit(put(strings.Replace(observation("o0", "p", 1), `"status"`, `"note":[{"text":"`+padding+`"}],"status"`, 1)))
+	}
+	versions, err := s.History(s.Context(), store.HistoryRequest{Type: "Observation", ID: "o0", Count: 100})
+	s.wantCode(err, "")
+	s.equal("of a history", len(versions) >= 2 && len(versions) < n, true)
 	s.equal("the whole chart", len(strings.Fields(s.record(store.CompartmentRequest{Patient: "p"}))), n+1)
 }
 
