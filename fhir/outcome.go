@@ -2,6 +2,8 @@ package fhir
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"khamxa/internal/fault"
@@ -70,7 +72,8 @@ func Outcome(err error) []byte {
 	return OutcomeOf(issues(err)...)
 }
 
-// OutcomeOf is the OperationOutcome with these issues, or with one that says all is well if there are none.
+// OutcomeOf is the OperationOutcome with these issues, or with one that says all is well if there are none. A sentence that ends with
+// a place in the text, "(line 2, column 10).", has it in the issue's extensions too.
 func OutcomeOf(list ...Issue) []byte {
 	if len(list) == 0 {
 		list = []Issue{{Severity: "information", Code: "informational", Text: "All is well."}}
@@ -82,13 +85,35 @@ func OutcomeOf(list ...Issue) []byte {
 			details.List("coding", Coding(FaultSystem, string(i.Fault), ""))
 		}
 		details.String("text", i.Text)
-		node := Build().String("severity", i.Severity).String("code", i.Code).Object("details", details)
+		node := Build().List("extension", placeExtensions(i.Text)...).String("severity", i.Severity).String("code", i.Code).Object("details", details)
 		if i.Expression != "" {
 			node.Strings("expression", i.Expression)
 		}
 		nodes = append(nodes, node)
 	}
 	return BuildResource("OperationOutcome", "").List("issue", nodes...).Bytes()
+}
+
+// The extensions of OperationOutcome.issue that say where in the text it is, as HL7's validator and other servers write them.
+const (
+	lineExtension   = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
+	columnExtension = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
+)
+
+// placeExtensions are for programs what the end of a sentence says to people: "... (line 2, column 10)."; none for others.
+func placeExtensions(sentence string) []*Builder {
+	at := strings.LastIndex(sentence, "(line ")
+	if at < 0 {
+		return nil
+	}
+	var line, column int
+	if _, err := fmt.Sscanf(sentence[at:], "(line %d, column %d).", &line, &column); err != nil || sentence[at:] != fmt.Sprintf("(line %d, column %d).", line, column) {
+		return nil
+	}
+	return []*Builder{
+		Build().String("url", lineExtension).Int("valueInteger", line),
+		Build().String("url", columnExtension).Int("valueInteger", column),
+	}
 }
 
 // Issues are the issues that Outcome has for a failure; none for nil.

@@ -84,6 +84,16 @@ func TestOutcome(t *testing.T) {
 			head + `{"severity":"error","code":"invalid",` + detail("invalid", `No \"such\" date.`) + `,"expression":["Patient.birthDate"]}]}`,
 		},
 		{
+			"line and column", fault.New(fault.Invalid, "op", "No date (line 2, column 14)."),
+			head + `{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line","valueInteger":2},` +
+				`{"url":"http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col","valueInteger":14}],"severity":"error","code":"invalid",` +
+				detail("invalid", "No date (line 2, column 14).") + `}]}`,
+		},
+		{
+			"what only looks like line and column", fault.New(fault.Invalid, "op", `There is no "(line 2, column 14)." here.`),
+			head + `{"severity":"error","code":"invalid",` + detail("invalid", `There is no \"(line 2, column 14).\" here.`) + `}]}`,
+		},
+		{
 			"conflict", fault.New(fault.Conflict, "op", "Somebody was first."),
 			head + `{"severity":"error","code":"conflict",` + detail("conflict", "Somebody was first.") + `}]}`,
 		},

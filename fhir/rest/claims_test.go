@@ -120,7 +120,7 @@ func features() []feature {
 	return []feature{
 		{"Bytes are kept", "https://hl7.org/fhir/R4/json.html", "number text, member order, extensions on primitives, contained resources", "rest.TestFidelity"},
 		{"Errors", "https://hl7.org/fhir/R4/operationoutcome.html", "an OperationOutcome each: code, sentence, place", "rest.TestRefusals rest.TestFaults rest.TestPanic"},
-		{"Validation on write", "https://hl7.org/fhir/R4/validation.html", "structure, cardinality, types, required bindings, reference form; line and column", "rest.TestValidWrites validate.TestRefused validate.TestAccepted"},
+		{"Validation on write", "https://hl7.org/fhir/R4/validation.html", "structure, cardinality, types, required bindings, reference form; line and column, in extensions of the issue too", "rest.TestValidWrites validate.TestRefused validate.TestAccepted"},
 		{"Prefer: return", "https://hl7.org/fhir/R4/http.html#ops", "minimal, representation, OperationOutcome", "rest.TestPrefer"},
 		{"Prefer: handling", "https://hl7.org/fhir/R4/search.html#errors", "strict unless lenient is asked for; what was left out is listed", "rest.TestLenientLinks rest.TestSearch"},
 		{"Chained search", "https://hl7.org/fhir/R4/search.html#chaining", "forwards and backwards, within what the caller may search", "rest.TestLinkedSearch rest.TestLinksAskForRights search.TestLinks"},
