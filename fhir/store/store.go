@@ -292,7 +292,8 @@ type EntryChange struct {
 type Log interface {
 	// Head is the last commit that is applied.
 	Head(ctx context.Context) (Seq, error)
-	// Entries returns up to limit commits after the given position, in order.
+	// Entries returns up to limit commits after the given position, in order. Changes and bodies are shared among readers: nobody may change
+	// them.
 	Entries(ctx context.Context, after Seq, limit int) ([]Entry, error)
 	// Await returns when the head is past the given position, or with ctx's error.
 	Await(ctx context.Context, after Seq) error

@@ -28,6 +28,9 @@ func (w *writer) append(e *entry) error {
 		}
 	}
 	w.position = position{seq: e.seq, hash: hash, time: e.time}
+	if brokenBy == "" {
+		w.made = append(w.made, e.shown(hash))
+	}
 	return nil
 }
 

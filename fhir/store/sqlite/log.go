@@ -30,6 +30,9 @@ func (db *DB) Entries(ctx context.Context, after store.Seq, limit int) ([]store.
 		return nil, fault.New(fault.Invalid, op, "A reader of the log names a position of 0 or more and a limit of 1 or more.")
 	}
 	limit = min(limit, store.MaxEntries)
+	if list, ok := db.tail.after(after, limit); ok && ctx.Err() == nil {
+		return list, nil
+	}
 	var list []store.Entry
 	err := db.readLong(ctx, op, func(conn *lite.Conn) error {
 		applied, err := metaGet(conn, "applied")
@@ -60,12 +63,9 @@ func (db *DB) Entries(ctx context.Context, after store.Seq, limit int) ([]store.
 
 func entryChangeOf(conn *lite.Conn, e *entry, i int) (store.EntryChange, error) {
 	c := &e.changes[i]
-	out := store.EntryChange{Method: store.Put, Type: c.typ, ID: c.id, VersionID: versionID(c.vid), BodyHash: c.hash}
 	if c.deleted {
-		out.Method, out.Erased = store.Delete, c.erased
-		return out, nil
+		return c.shown(nil), nil
 	}
-	var err error
-	out.Body, err = bodyAt(conn, placeOf(e.seq, i))
-	return out, err
+	body, err := bodyAt(conn, placeOf(e.seq, i))
+	return c.shown(body), err
 }

@@ -56,6 +56,7 @@ type DB struct {
 	slow    chan struct{} // the one place for the check and the backup, which take minutes
 	head    *watermark
 	recent  recordCache
+	tail    logTail
 	copies  *checkpointer
 
 	closing sync.RWMutex // held for reading while a request enters the queue
@@ -185,6 +186,7 @@ func (db *DB) Close() error {
 		return nil
 	}
 	db.head.end()
+	db.tail.empty()
 	// The writer last: SQLite then brings everything into the one file and removes the others.
 	err := errors.Join(db.copies.end(), db.readers.close(), db.writer.Close(), db.lock.Close())
 	return fault.Wrap(err, fault.Unavailable, "sqlite.Close", "The store could not be closed in order.")

@@ -137,7 +137,8 @@ type writer struct {
 
 	erasing bool // a purge has turned secure_delete on; see afterErasure
 
-	touched []string // keys of the records that this batch writes
+	touched []string      // keys of the records that this batch writes
+	made    []store.Entry // commits of this batch, for the tail
 
 	position
 	recordVersion int64     // the last version given to a record
@@ -182,7 +183,10 @@ func (w *writer) write(batch []*request) {
 	if err == nil {
 		w.afterErasure()
 	}
+	made := w.made
+	w.made = nil
 	if err == nil {
+		w.db.tail.add(made)
 		w.db.head.set(w.seq)
 		for i, r := range batch {
 			r.finish(errs[i])
