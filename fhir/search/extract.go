@@ -36,14 +36,9 @@ func Extract(r *fhir.Resource) Index {
 // Patients are the ids of the patients in whose compartments the resource is (see compartmentOf), in the order of the
 // definition's parameters. Only a reference of the form Patient/1 names a patient of this server.
 func Patients(r *fhir.Resource) []string {
-	var ids []string
-	add := func(id string) {
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
+	var ids distinct
 	if r.Type == "Patient" && r.ID != "" {
-		add(r.ID)
+		ids.add(r.ID)
 	}
 	params, _ := compartmentOf(r.Type)
 	for _, code := range params {
@@ -53,12 +48,12 @@ func Patients(r *fhir.Resource) []string {
 		}
 		p.each(r.Root, func(v *fhir.Value, path *path) bool {
 			if t := targetOf(v, path); t.typ == "Patient" && t.id != "" {
-				add(t.id)
+				ids.add(t.id)
 			}
 			return true
 		})
 	}
-	return ids
+	return ids.list
 }
 
 // extractor collects keys.

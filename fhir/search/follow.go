@@ -11,30 +11,54 @@ func (i Include) Targets(r *fhir.Resource) []string {
 	if i.Source != "" && r.Type != i.Source {
 		return nil
 	}
+	var out distinct
 	if i.Param != nil {
-		return i.targets(i.Param, r, nil)
+		i.targets(i.Param, r, &out)
+		return out.list
 	}
-	var out []string
 	for _, p := range Params(r.Type) {
 		if p.Kind == Reference {
-			out = i.targets(p, r, out)
+			i.targets(p, r, &out)
 		}
 	}
-	return out
+	return out.list
 }
 
-func (i Include) targets(p *Param, r *fhir.Resource, out []string) []string {
+// distinct is a list that has each text once. A List or Group may name tens of thousands.
+type distinct struct {
+	list []string
+	seen map[string]struct{} // nil while the list is short
+}
+
+func (d *distinct) add(text string) {
+	const short = 32
+	if len(d.list) < short {
+		if !slices.Contains(d.list, text) {
+			d.list = append(d.list, text)
+		}
+		return
+	}
+	if d.seen == nil {
+		d.seen = make(map[string]struct{}, 2*short)
+		for _, one := range d.list {
+			d.seen[one] = struct{}{}
+		}
+	}
+	if _, known := d.seen[text]; !known {
+		d.seen[text] = struct{}{}
+		d.list = append(d.list, text)
+	}
+}
+
+func (i Include) targets(p *Param, r *fhir.Resource, out *distinct) {
 	p.each(r.Root, func(v *fhir.Value, path *path) bool {
 		t := targetOf(v, path)
 		if t.id == "" || i.Target != "" && t.typ != i.Target {
 			return true
 		}
-		if ref := t.typ + "/" + t.id; !slices.Contains(out, ref) {
-			out = append(out, ref)
-		}
+		out.add(t.typ + "/" + t.id)
 		return true
 	})
-	return out
 }
 
 // Ways are the reference parameters that the include goes along when it goes backwards to a resource of the type, each with its

@@ -178,18 +178,19 @@ func (w *writer) putPast(cur *current) error {
 	return run(w.conn, "INSERT OR REPLACE INTO past (type, place, rid, vid) VALUES (?, ?, ?, ?)", nil, cur.typ, cur.place, cur.rid, cur.vid)
 }
 
-// setMembers keeps the table member in step with a resource's patients.
+// setMembers keeps the table member in step with a resource's patients, which are sorted: a Group may have tens of thousands, and all writers
+// wait here.
 func (w *writer) setMembers(rid int64, before string, after []string) error {
 	old := strings.Fields(before)
 	for _, p := range old {
-		if !slices.Contains(after, p) {
+		if _, stays := slices.BinarySearch(after, p); !stays {
 			if err := run(w.conn, "DELETE FROM member WHERE patient = ? AND rid = ?", nil, p, rid); err != nil {
 				return err
 			}
 		}
 	}
 	for _, p := range after {
-		if !slices.Contains(old, p) {
+		if _, was := slices.BinarySearch(old, p); !was {
 			if err := run(w.conn, "INSERT OR IGNORE INTO member (patient, rid) VALUES (?, ?)", nil, p, rid); err != nil {
 				return err
 			}

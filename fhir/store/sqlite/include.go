@@ -63,6 +63,9 @@ func (f *finder) included(hits []hit, readable func(string) bool) ([]store.Versi
 // follow goes one step from each of the resources. In later rounds only what says :iterate is followed.
 func (in *inclusion) follow(from []included, later bool) error {
 	for _, r := range from {
+		if in.full { // nothing more is looked up, so nothing would end this at the deadline
+			return nil
+		}
 		for _, include := range in.f.q.Include {
 			if later && !include.Iterate {
 				continue
