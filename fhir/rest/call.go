@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"khamxa/fhir"
@@ -84,6 +85,9 @@ func (c *call) permitted() error {
 	}
 	if !c.access.allows(c.typ, c.rt.verb) {
 		return fault.Newf(fault.Forbidden, op, "You may not %s resources of type %s.", verbName(c.rt.verb), c.typ)
+	}
+	if c.rt.level == instanceLevel && strings.HasPrefix(c.id, "$") {
+		return fault.Newf(fault.NotFound, op, "There is no operation %q of all resources of type %s. GET /fhir/metadata lists what there is.", clip(c.id), c.typ)
 	}
 	if c.rt.level == instanceLevel && !fhir.IsID(c.id) {
 		return fault.Newf(fault.NotFound, op, "There is no %s with such an id; an id is 1 to 64 letters, digits, '-' and '.'.", c.typ)

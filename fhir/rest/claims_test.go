@@ -177,6 +177,7 @@ func notServed() []feature {
 		{"_at in the history of many", "https://hl7.org/fhir/R4/http.html#history", "what was current long ago may have been written any time before, so everything would have to be looked at; _since is served", "rest.TestHistoryOfMany"},
 		{"_sort in a history", "https://hl7.org/fhir/R4/http.html#history", "newest first only", "rest.TestHistory"},
 		{"References by search outside of transactions", "https://hl7.org/fhir/R4/http.html#trules", "refused, so that none is kept dangling", "rest.TestReferencesBySearch"},
+		{"Binary in its own form", "https://hl7.org/fhir/R4/binary.html", "the resource as JSON only, with its data in base64: the bytes of a stranger are never given with a media type of theirs", "rest.TestBinaryIsJSON"},
 		{"_query, _filter", "https://hl7.org/fhir/R4/search_filter.html", "refused", "search.TestParseRefusesControls"},
 	}
 }

@@ -269,3 +269,26 @@ func TestPrettyIsBounded(t *testing.T) {
 		t.Errorf("%d bytes became %d", len(plain.body), len(pretty.body))
 	}
 }
+
+// TestUnknownOperation: a wrong name of an operation is not taken for an id.
+func TestUnknownOperation(t *testing.T) {
+	s := start(t)
+	for _, path := range []string{"/Patient/$nope", "/Patient/$everything"} {
+		s.do(anybody, "GET", path, "").refused(404, "not-found", "", "operation", path[len("/Patient/"):], "Patient")
+	}
+}
+
+// TestBinaryIsJSON: a Binary is a resource like the others; its content is not given or taken as itself.
+func TestBinaryIsJSON(t *testing.T) {
+	s := start(t)
+	body := `{"resourceType":"Binary","id":"b","contentType":"text/html","data":"PGI+"}`
+	s.do(anybody, "PUT", "/Binary/b", body).is(201)
+	for _, accept := range []string{"application/fhir+json", "*/*", "text/html;q=0.5, */*"} {
+		r := s.do(anybody, "GET", "/Binary/b", "", "Accept: "+accept).is(200)
+		if r.header.Get("Content-Type") != "application/fhir+json; charset=utf-8" || !r.root.Get("data").IsString("PGI+") {
+			t.Errorf("%s: %v %s", accept, r.header, r.body)
+		}
+	}
+	s.do(anybody, "GET", "/Binary/b", "", "Accept: text/html").refused(406, "not-supported", "")
+	s.do(anybody, "POST", "/Binary", "<b>", "Content-Type: text/html").refused(415, "not-supported", "")
+}
