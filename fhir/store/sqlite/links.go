@@ -140,6 +140,9 @@ func (r *related) findFirst(l *search.Link, inner *search.Query) (map[string]boo
 		looks = innerLooks // each is parsed
 	}
 	looks = min(looks, r.looks)
+	if !l.Reverse && f.countedByRows() {
+		looks = min(looks, innerMost)
+	}
 	if few, err := f.atMost(looks); err != nil || !few {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type way struct {
 	rows   int            // index rows, counted up to probeMost
 	proof  bool           // every resource that has one of the keys satisfies the condition
 	judge  judge          // of ranges
+	aside  bool           // another way has few rows, so this one is neither turned into keys nor counted
 }
 
 // plan is a driver and the cheap checks of the other conditions.
@@ -65,9 +66,11 @@ func anyOf(clauses []search.Clause) judge {
 	}
 }
 
-// waysOf gives the ways of the query's own conditions; all is false when a condition has none.
+// waysOf gives the ways of the query's own conditions; all is false when a condition has none. What is found by a span of values (a date, a
+// number) comes last, and is set aside when another way has few rows: looking for its keys costs more than comparing those few.
 func waysOf(conn *lite.Conn, q *search.Query) (ways []way, all bool, err error) {
 	all = true
+	few := false
 	add := func(clauses []search.Clause) error {
 		var ranges []search.Range
 		for i := range clauses {
@@ -78,19 +81,56 @@ func waysOf(conn *lite.Conn, q *search.Query) (ways []way, all bool, err error) 
 			}
 			ranges = append(ranges, some...)
 		}
+		if few {
+			ways = append(ways, way{ranges: ranges, judge: anyOf(clauses), aside: true})
+			return nil
+		}
 		w, err := wayOf(conn, ranges, anyOf(clauses))
 		ways = append(ways, w)
 		return err
 	}
+	spans := 0
 	for i := range q.Clauses {
-		if err := add(q.Clauses[i : i+1]); err != nil {
+		if spanning(&q.Clauses[i]) {
+			spans++
+		} else if err := add(q.Clauses[i : i+1]); err != nil {
 			return nil, false, err
 		}
 	}
 	if len(q.Members) > 0 {
-		err = add(q.Members)
+		if err := add(q.Members); err != nil {
+			return nil, false, err
+		}
 	}
-	return ways, all, err
+	if spans == 0 {
+		return ways, all, nil
+	}
+	if few, err = anyFew(conn, ways); err != nil {
+		return nil, false, err
+	}
+	for i := range q.Clauses {
+		if spanning(&q.Clauses[i]) {
+			if err := add(q.Clauses[i : i+1]); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	return ways, all, nil
+}
+
+// spanning reports whether the clause is found by a span of values, in which there may be very many.
+func spanning(c *search.Clause) bool {
+	return c.Param.Kind == search.Date || c.Param.Kind == search.Number || c.Param.Kind == search.Quantity
+}
+
+// anyFew reports whether one of the ways has few rows.
+func anyFew(conn *lite.Conn, ways []way) (bool, error) {
+	for i := range ways {
+		if err := ways[i].count(conn, fewRows); err != nil || ways[i].rows < fewRows {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // fewRows is how many index rows of one condition are so few that links are not answered first.
@@ -144,10 +184,8 @@ func (f *finder) makePlan(q *search.Query) (*plan, error) {
 
 // linkedWays gives the ways of the links, unless one of the other ways has so few rows that the work is spared.
 func (f *finder) linkedWays(q *search.Query, own []way) (ways []way, all bool, err error) {
-	for i := range own {
-		if err := own[i].count(f.conn, fewRows); err != nil || own[i].rows < fewRows {
-			return nil, false, err
-		}
+	if few, err := anyFew(f.conn, own); err != nil || few {
+		return nil, false, err
 	}
 	return f.related.ways(q)
 }
@@ -158,14 +196,14 @@ func fewest(conn *lite.Conn, ways []way) (int, error) {
 	if len(ways) == 1 && ways[0].ranges == nil {
 		return 0, nil
 	}
-	for limit := probeFirst; limit <= probeMost; limit *= 16 {
-		best := -1
+	for _, limit := range []int{fewRows, probeFirst, 16 * probeFirst, probeMost} {
+		best, least := -1, limit
 		for i := range ways {
-			if err := ways[i].count(conn, limit); err != nil {
+			if err := ways[i].count(conn, least); err != nil {
 				return 0, err
 			}
-			if ways[i].rows < limit && (best < 0 || ways[i].rows < ways[best].rows) {
-				best = i
+			if ways[i].rows < least {
+				best, least = i, ways[i].rows
 			}
 		}
 		if best >= 0 {
@@ -237,6 +275,10 @@ const sample = 16
 // count counts the way's index rows, up to limit. Of very many keys it counts some.
 func (w *way) count(conn *lite.Conn, limit int) error {
 	w.rows = 0
+	if w.aside {
+		w.rows = limit
+		return nil
+	}
 	if n := len(w.keys); n > 4*sample {
 		some := way{}
 		for i := range sample {
@@ -264,6 +306,8 @@ func (w *way) count(conn *lite.Conn, limit int) error {
 func countUpTo(conn *lite.Conn, r search.Range, limit int) (int, error) {
 	query := ""
 	switch {
+	case limit <= fewRows:
+		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 64)"
 	case limit <= probeFirst:
 		query = "SELECT count(*) FROM (SELECT 1 FROM idx WHERE k >= ? AND k < ? LIMIT 256)"
 	case limit <= 16*probeFirst:

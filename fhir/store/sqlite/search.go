@@ -274,6 +274,16 @@ func (f *finder) atMost(limit int) (bool, error) {
 	return rows <= limit, err
 }
 
+// countedByRows reports whether the matches are as many as the index rows of the drivers: each has one key, which proves everything.
+func (f *finder) countedByRows() bool {
+	for _, p := range f.parts {
+		if !p.plan.sure || len(p.plan.driver.keys) != 1 || len(p.plan.checks) > 0 || f.within != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // rows counts the index rows of all drivers, up to just above the limit.
 func (f *finder) rows(limit int) (rows int, err error) {
 	for _, p := range f.parts {
