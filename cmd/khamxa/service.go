@@ -126,6 +126,7 @@ func (s *service) run(ctx context.Context) error {
 	log := s.core.log
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	go easeCollector(serving)
 	pages, operations := make(chan error, 1), make(chan error, 1)
 	go func() { pages <- daemon.ServeHTTP(serving, s.listener, s.handler, drainRequests, log) }()
 	go func() { operations <- daemon.ServeHTTP(serving, s.admin, adminHandler(s.core), drainRequests, log) }()
