@@ -100,8 +100,18 @@ func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error
 	if err != nil {
 		return nil, err
 	}
-	err = db.read(ctx, opCommit, func(conn *lite.Conn) error {
+	if !slices.ContainsFunc(drafts, replaces) {
+		return drafts, nil
+	}
+	read := db.readOne // two statements need not see one moment: what is at a place changes no more, but for an erasure, which moves the place
+	if len(drafts) > 1 {
+		read = db.read // a lock for all of them costs less than one for each
+	}
+	err = read(ctx, opCommit, func(conn *lite.Conn) error {
 		for i := range drafts {
+			if !replaces(drafts[i]) {
+				continue
+			}
 			var err error
 			if drafts[i].prior, err = priorOf(conn, &drafts[i]); err != nil {
 				return err
@@ -111,6 +121,9 @@ func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error
 	})
 	return drafts, err
 }
+
+// replaces reports whether the change may take the place of a version that exists: only then its facts are of use.
+func replaces(d draft) bool { return !d.change.IfAbsent }
 
 // draftBodies parses the bodies and extracts their keys.
 func draftBodies(changes []store.Change) ([]draft, error) {
