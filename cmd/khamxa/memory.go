@@ -13,8 +13,8 @@ import (
 // (collect when the heap has doubled) collects many times a second under load, and takes a fifth of the processors.
 const (
 	garbageMost  = 128 << 20 // bytes of it, if what is held is less; the runtime's own rule if it is more
-	garbageEvery = 5 * time.Second
-	percentMost  = 800
+	garbageEvery = time.Second
+	percentMost  = 400
 )
 
 // easeCollector has the garbage collected when there are garbageMost bytes of it, until ctx ends. Who sets GOGC or GOMEMLIMIT has decided it.
