@@ -43,12 +43,12 @@ func (e *everything) ofEncounter(v *store.Version) error {
 		e.patient = ids[0]
 		return nil
 	}
-	r, err := fhir.Parse(v.Body)
+	refs, err := referencesIn(v.Body)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "rest.ofEncounter", "A stored resource cannot be read. It has been written to the log.")
+		return err
 	}
 	e.at = v.Seq
-	e.take(v, e.references(r))
+	e.take(v, refs)
 	return nil
 }
 
@@ -94,14 +94,19 @@ func (e *everything) mayShow() []string {
 
 // consider takes a resource of the record if it is wanted.
 func (e *everything) consider(v *store.Version) error {
-	r, err := fhir.Parse(v.Body)
+	if e.asked.start != "" || e.asked.end != "" {
+		r, err := fhir.Parse(v.Body)
+		if err != nil {
+			return fault.Wrap(err, fault.Internal, "rest.consider", "A stored resource cannot be read. It has been written to the log.")
+		}
+		if !e.asked.inCare(r) {
+			return nil
+		}
+	}
+	refs, err := referencesIn(v.Body)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "rest.consider", "A stored resource cannot be read. It has been written to the log.")
+		return err
 	}
-	if !e.asked.inCare(r) {
-		return nil
-	}
-	refs := e.references(r)
 	if e.encounter != "" && e.encounter != v.Type+"/"+v.ID && !slices.Contains(refs, e.encounter) {
 		return nil
 	}
@@ -131,29 +136,6 @@ func (e *everything) follows(ref string) bool {
 	default:
 		return !search.Personal(typ)
 	}
-}
-
-// references are the local references anywhere in the resource, without versions.
-func (e *everything) references(r *fhir.Resource) (refs []string) {
-	var walk func(v *fhir.Value)
-	walk = func(v *fhir.Value) {
-		for m := v.First(); m != nil; m = m.Next() {
-			switch m.Kind() {
-			case fhir.Object, fhir.Array:
-				walk(m)
-			case fhir.String:
-				if m.Name() != "reference" && m.Name() != "url" {
-					continue
-				}
-				if ref := fhir.ParseReference(m.String()); ref.Kind == fhir.Local {
-					refs = append(refs, ref.Unversioned())
-				}
-			default: // no reference
-			}
-		}
-	}
-	walk(r.Root)
-	return refs
 }
 
 // outside reads what the record refers to, and what that refers to, within the caller's reach and up to what a page holds.
@@ -190,12 +172,9 @@ func (e *everything) outside(ctx context.Context) (included []store.Version, err
 
 // include notes what an included resource refers to.
 func (e *everything) include(v *store.Version) error {
-	r, err := fhir.Parse(v.Body)
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "rest.include", "A stored resource cannot be read. It has been written to the log.")
-	}
-	e.follow(e.references(r))
-	return nil
+	refs, err := referencesIn(v.Body)
+	e.follow(refs)
+	return err
 }
 
 // follow takes the references that lead on, each once.
