@@ -49,8 +49,12 @@ func importFiles(ctx context.Context, t terminal, args []string) error {
 		if err != nil {
 			return fault.Wrap(err, fault.Invalid, "khamxa.import", "The input cannot be read.")
 		}
-		if info, err := os.Stat(file); err != nil || info.IsDir() {
+		info, err := os.Stat(file)
+		if err != nil {
 			return fault.Newf(fault.NotFound, "khamxa.import", "There is no file %s; nothing was imported.", name)
+		}
+		if !info.Mode().IsRegular() { // a pipe would be read by a running service, which nothing could end
+			return fault.Newf(fault.Invalid, "khamxa.import", "%s is no plain file; hand a pipe in on standard input, as -. Nothing was imported.", name)
 		}
 		a.Files, a.Names = append(a.Files, file), append(a.Names, name)
 	}
