@@ -103,7 +103,7 @@ func (db *DB) draft(ctx context.Context, changes []store.Change) ([]draft, error
 	if !slices.ContainsFunc(drafts, replaces) {
 		return drafts, nil
 	}
-	read := db.readOne // two statements need not see one moment: what is at a place changes no more, but for an erasure, which moves the place
+	read := db.readRow // two statements need not see one moment: what is at a place changes no more, but for an erasure, which moves the place
 	if len(drafts) > 1 {
 		read = db.read // a lock for all of them costs less than one for each
 	}
