@@ -12,7 +12,7 @@ import (
 // How much garbage the service lets come together. What it holds for long is small beside what passes through it, so the runtime's own rule
 // (collect when the heap has doubled) collects many times a second under load, and takes a fifth of the processors.
 const (
-	garbageMost  = 128 << 20 // bytes of it, if what is held is less; the runtime's own rule if it is more
+	garbageMost  = 64 << 20 // bytes of it, if what is held is less; the runtime's own rule if it is more
 	garbageEvery = time.Second
 	percentMost  = 400
 )

@@ -40,6 +40,10 @@ func checkOutcome(raw []byte) error {
 				Text string `json:"text"`
 			} `json:"details"`
 			Expression []string `json:"expression"`
+			Extension  []struct {
+				URL   string `json:"url"`
+				Value int    `json:"valueInteger"`
+			} `json:"extension"`
 		} `json:"issue"`
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -67,6 +71,11 @@ func checkOutcome(raw []byte) error {
 			return errors.New("an empty expression")
 		case len(i.Details.Text) > 2000:
 			return fmt.Errorf("a sentence of %d bytes", len(i.Details.Text))
+		}
+		for _, e := range i.Extension { // line and column of an error in JSON
+			if !strings.HasPrefix(e.URL, "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-") || e.Value < 1 {
+				return fmt.Errorf("the extension %s says %d", e.URL, e.Value)
+			}
 		}
 	}
 	return nil
