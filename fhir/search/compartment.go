@@ -17,6 +17,6 @@ func compartmentOf(resourceType string) (params []string, ok bool) {
 		"PaymentReconciliation", "VerificationResult":
 		return nil, true // no parameter of theirs names a patient
 	}
-	params, ok = patientCompartment[resourceType]
+	params, ok = compartments["Patient"][resourceType]
 	return params, ok
 }

@@ -9,11 +9,10 @@ import (
 
 // definitions is what is needed of the official package.
 type definitions struct {
-	types       []string            // concrete resource types, sorted
-	elements    map[string]*element // by path, "Patient.name"; choices without their [x]
-	params      []param
-	compartment map[string][]string
-	systems     map[string]string // value set -> its only code system
+	types    []string            // concrete resource types, sorted
+	elements map[string]*element // by path, "Patient.name"; choices without their [x]
+	params   []param
+	systems  map[string]string // value set -> its only code system
 }
 
 type param struct {
@@ -51,8 +50,8 @@ type structure struct {
 }
 
 func readDefinitions(folder string) (*definitions, error) {
-	d := &definitions{elements: map[string]*element{}, compartment: map[string][]string{}, systems: map[string]string{}}
-	for _, step := range []func(string) error{d.readStructures, d.readParams, d.readCompartment, d.readValueSets} {
+	d := &definitions{elements: map[string]*element{}, systems: map[string]string{}}
+	for _, step := range []func(string) error{d.readStructures, d.readParams, d.readValueSets} {
 		if err := step(folder); err != nil {
 			return nil, err
 		}
@@ -99,24 +98,6 @@ func (d *definitions) readParams(folder string) error {
 		if p := e.Resource; p.ResourceType == "SearchParameter" && !seen[p.URL] {
 			seen[p.URL] = true
 			d.params = append(d.params, p)
-		}
-	}
-	return nil
-}
-
-func (d *definitions) readCompartment(folder string) error {
-	var c struct {
-		Resource []struct {
-			Code  string
-			Param []string
-		}
-	}
-	if err := read(folder, "CompartmentDefinition-patient.json", &c); err != nil {
-		return err
-	}
-	for _, r := range c.Resource {
-		if len(r.Param) > 0 {
-			d.compartment[r.Code] = r.Param
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func run(folder string) error {
 	if err := write("compartment_gen.go", compartmentFile(all)); err != nil {
 		return err
 	}
-	return write("table_gen.go", tableFile(rows, defs.compartment))
+	return write("table_gen.go", tableFile(rows))
 }
 
 // write formats the source and writes the file.
@@ -84,25 +84,12 @@ func typesFile(types []string) []byte {
 	return b.Bytes()
 }
 
-func tableFile(rows []row, compartment map[string][]string) []byte {
+func tableFile(rows []row) []byte {
 	var b bytes.Buffer
 	b.WriteString(header + "package search\n\n")
 	b.WriteString("// rows are all parameters: type, code, kind, definition below the official base, paths, targets (see compile).\nvar rows = [...]row{\n")
 	for _, r := range rows {
 		fmt.Fprintf(&b, "{%q, %q, %s, %q, %q, %q},\n", r.typ, r.code, r.kind, r.url, strings.Join(r.paths, " "), strings.Join(r.targets, " "))
-	}
-	b.WriteString("}\n\n// patientCompartment are the parameters that put a resource in a patient's compartment (CompartmentDefinition/patient).\nvar patientCompartment = map[string][]string{\n")
-	var types []string
-	for t := range compartment {
-		types = append(types, t)
-	}
-	slices.Sort(types)
-	for _, t := range types {
-		fmt.Fprintf(&b, "%q: {", t)
-		for _, p := range compartment[t] {
-			fmt.Fprintf(&b, "%q,", p)
-		}
-		b.WriteString("},\n")
 	}
 	b.WriteString("}\n")
 	return b.Bytes()
